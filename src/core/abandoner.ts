@@ -1,0 +1,58 @@
+import { RetryLater } from "./backend.ts";
+import { planRetry } from "./backoff.ts";
+import type { Clock } from "./clock.ts";
+import type { Lease } from "./lease.ts";
+import type { Mount } from "./mount.ts";
+import type { Revoker } from "./revoker.ts";
+import type { Telemetry } from "./telemetry.ts";
+
+/** How long a caller whose issue failed waits for the clean-up, so that "failed" normally means "nothing is left". */
+const waitMs = 2000;
+
+/** What the abandoner works with. */
+export interface AbandonerOptions {
+  readonly revoker: Revoker;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+}
+
+/** Ends leases whose secret nobody will get, whether they are active by now or not. */
+export interface Abandoner {
+  /** Resolves once the lease has ended or is recorded as being revoked, or after a moment; it goes on all the same. */
+  abandon(mount: Mount, lease: Lease): Promise<void>;
+  /** Leaves the rest to the due set. */
+  stop(): void;
+}
+
+/** Makes the abandoner. */
+export function createAbandoner({ revoker, clock, telemetry }: AbandonerOptions): Abandoner {
+  const stopping = new AbortController();
+
+  const attempt = async (mount: Mount, lease: Lease): Promise<void> => {
+    const [outcome] = await Promise.all(revoker.revoke(mount, [{ kind: "requested", id: lease.id }]));
+    // It ended while its secret was still being made: whatever appeared since, only this process knows of.
+    if (outcome?.kind === "unknown") await revoker.unmakeForgotten(mount, lease);
+  };
+
+  const persist = async (mount: Mount, lease: Lease): Promise<void> => {
+    for (let failures = 0; !stopping.signal.aborted; failures++) {
+      try {
+        return await attempt(mount, lease);
+      } catch (error) {
+        const { afterMs, isIrrevocable } = planRetry(error, failures, Math.random());
+        if (!(error instanceof RetryLater)) telemetry.backgroundFailed(`abandoning ${lease.id}`, error);
+        if (isIrrevocable) return;
+        await clock.sleep(afterMs, stopping.signal);
+      }
+    }
+  };
+
+  return {
+    async abandon(mount, lease) {
+      const waited = new AbortController();
+      await Promise.race([persist(mount, lease), clock.sleep(waitMs, waited.signal)]);
+      waited.abort();
+    },
+    stop: () => stopping.abort(),
+  };
+}

@@ -1,0 +1,169 @@
+import type { CoreError } from "./errors.ts";
+import type { JsonObject } from "./json.ts";
+import type { MountStorage } from "./mount-storage.ts";
+import type { PathDefinition } from "./path.ts";
+import type { TtlSources } from "./ttl.ts";
+
+/** A kind of backend that can be mounted: `aws`, `kv`. */
+export interface BackendType {
+  /** Name that `Mount` takes. */
+  readonly type: string;
+  /** What it is, in a sentence. */
+  readonly summary: string;
+  /** What it is, at length, for `path-help`. */
+  readonly description: string;
+  /** Assembles the backend of one mount; called once per mount and process, without I/O. */
+  create(context: BackendContext): Backend;
+}
+
+/** What a backend is given about the mount it serves. */
+export interface BackendContext {
+  /** Identifier of the mount, never used again after it is gone. */
+  readonly accessor: string;
+  /** The mount's own entries, sealed on their way to the storage. */
+  readonly storage: MountStorage;
+  /** How many leases of the mount are live. */
+  readonly liveLeases: () => Promise<number>;
+}
+
+/** The backend of one mount. */
+export interface Backend {
+  /** Every path below the mount; the first pattern that matches answers. */
+  readonly paths: readonly PathDefinition[];
+  /** Every kind of secret that the paths issue, by name. */
+  readonly secretTypes: readonly SecretType[];
+  /** Frees what the backend holds open. */
+  close?(): void;
+}
+
+/** Names that a new secret is made under. */
+export interface SecretIds {
+  /** UUID of the lease, part of its id. */
+  readonly leaseUuid: string;
+  readonly leaseId: string;
+  readonly accessor: string;
+  /** Role of the lease. */
+  readonly role: string;
+}
+
+/** What `create` may know and must respect. */
+export interface CreateContext<Input> {
+  readonly input: Input;
+  readonly issuedAtMs: number;
+  readonly expiresAtMs: number;
+  /** Once this aborts, no further creating call is sent. */
+  readonly signal: AbortSignal;
+}
+
+/** What came of `create`. */
+export interface Created<Handle extends JsonObject> {
+  /** Fields for the caller, shown once and kept nowhere. */
+  readonly secret: JsonObject;
+  /** The planned handle with what only the vendor knew. */
+  readonly handle: Handle;
+  /** The vendor's own end of the secret, where it is earlier than asked. */
+  readonly expiresAtMs?: number;
+}
+
+/** What `destroy` may know. */
+export interface DestroyContext<Handle extends JsonObject> {
+  /** Settles when `disarm` has; what needs the secret to be useless first waits for it. */
+  readonly disarmed: Promise<void>;
+  /** Ends the attempt; the lease is then due again later. */
+  readonly signal: AbortSignal;
+  /** Now, by the store's clock. */
+  readonly nowMs: number;
+  /** The latest time at which a creating call of this lease can have been sent. */
+  readonly createsEndedAtMs: number;
+  /**
+   * Stores what the handle is now, before the next call: an attempt that follows a crash starts from it, and does
+   * not disarm again. So it waits for `disarmed`, and rejects where that does, or when somebody else works on the
+   * lease by now.
+   */
+  checkpoint(handle: Handle): Promise<void>;
+}
+
+/**
+ * How a kind of secret is made and unmade. Every method but `plan` may be
+ * called again after a crash or a lost reply, and then does what is left.
+ */
+export interface SecretTypeDefinition<Input, Handle extends JsonObject> {
+  /** Name that is stored with the lease. */
+  readonly name: string;
+  /** Names what will exist, purely: it is stored before anything is made. */
+  plan(input: Input, ids: SecretIds): Handle;
+  /** Makes the secret. Rejects with `NothingCreated` where it is certain that nothing exists. */
+  create(handle: Handle, context: CreateContext<Input>): Promise<Created<Handle>>;
+  /** Moves the vendor's own expiry; absent where leases of this type cannot be renewed. Resolves to a changed handle, if any. */
+  renew?(
+    handle: Handle,
+    context: { readonly expiresAtMs: number; readonly signal: AbortSignal },
+  ): Promise<Handle | undefined>;
+  /** The one step that makes the secret useless. */
+  disarm?(handle: Handle, context: { readonly signal: AbortSignal }): Promise<void>;
+  /**
+   * Everything else. Rejects with `RetryLater` where the vendor needs time and nothing went wrong. What it rejects
+   * with is what is recorded and decides when the next attempt is: a failure of `disarm` included, which it passes on.
+   */
+  destroy(handle: Handle, context: DestroyContext<Handle>): Promise<void>;
+}
+
+/** A secret type with the types of its input and handle erased, as the core keeps it in a table. */
+export type SecretType = SecretTypeDefinition<unknown, JsonObject>;
+
+/** What a path handler answers to have a secret issued. */
+export interface Issue {
+  readonly secretType: string;
+  /** Role of the lease; empty where the backend knows no roles. */
+  readonly role: string;
+  /** Passed to `plan` and `create` as it is. */
+  readonly input: unknown;
+  /** What the request, the role and the backend say about TTLs. */
+  readonly ttl: TtlSources;
+}
+
+/** A secret type, and the way to ask for one with its input checked by the compiler. */
+export interface DefinedSecretType<Input> {
+  readonly type: SecretType;
+  issue(request: { readonly role: string; readonly input: Input; readonly ttl: TtlSources }): Issue;
+}
+
+/**
+ * Defines a secret type. The types are erased here and nowhere else: `issue`
+ * is the only source of inputs, and `plan` and its successors of handles.
+ */
+export function defineSecretType<Input, Handle extends JsonObject>(
+  definition: SecretTypeDefinition<Input, Handle>,
+): DefinedSecretType<Input> {
+  return {
+    type: definition as unknown as SecretType,
+    issue: (request) => ({ secretType: definition.name, ...request }),
+  };
+}
+
+/** Thrown by `create` where the vendor's refusal makes it certain that nothing exists and nothing will. */
+export class NothingCreated extends Error {
+  /** What the caller is told. */
+  readonly reason: CoreError;
+
+  constructor(reason: CoreError) {
+    super(reason.message, { cause: reason });
+    this.name = "NothingCreated";
+    this.reason = reason;
+  }
+}
+
+/** Thrown by `disarm` and `destroy` where the vendor asks for time (throttling, propagation): uses no attempt. */
+export class RetryLater extends Error {
+  /** What is recorded with the lease, and told to a caller who waits. */
+  readonly reason: CoreError;
+  /** How long to wait, in milliseconds. */
+  readonly afterMs: number;
+
+  constructor(reason: CoreError, afterMs: number) {
+    super(reason.message, { cause: reason });
+    this.name = "RetryLater";
+    this.reason = reason;
+    this.afterMs = afterMs;
+  }
+}

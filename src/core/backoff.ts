@@ -1,0 +1,69 @@
+import { RetryLater } from "./backend.ts";
+import { CoreError, hasCode } from "./errors.ts";
+
+const firstMs = 1000;
+/** AWS back from an outage should not find us asleep: it is asked again at least this often. */
+const unavailableMsMax = 15_000;
+const refusedMsMax = 300_000;
+const hourMs = 3_600_000;
+/** After so many refusals a person has to look: about 25 minutes of them. */
+const refusalsMax = 12;
+const errorLengthMax = 200;
+
+/** What comes after a failed attempt to revoke. */
+export interface RetryPlan {
+  /** What is recorded with the lease: no secret material, at most 200 characters. */
+  readonly error: string;
+  /** How long to wait, in milliseconds. */
+  readonly afterMs: number;
+  readonly usesAttempt: boolean;
+  readonly isIrrevocable: boolean;
+  /** True where the next attempt follows in seconds and nothing is wrong, so that a caller may wait for it. */
+  readonly isSoon: boolean;
+  /** What a caller who waits is told as the cause. */
+  readonly reason: CoreError;
+}
+
+/**
+ * Decides when a failed revocation is tried again: never "not at all". The
+ * wait doubles with each attempt, and is spread by up to a half. Where the
+ * vendor asks for time no attempt is used; a vendor that cannot be reached is asked
+ * for ever; one that refuses is asked hourly after many refusals, and the lease is marked for a person to see.
+ * `random` is in [0, 1).
+ */
+export function planRetry(error: unknown, failedAttempts: number, random: number): RetryPlan {
+  const spread = (ms: number) => Math.round(ms * (0.75 + random / 2));
+  if (error instanceof RetryLater) {
+    return {
+      ...described(error.reason),
+      afterMs: spread(error.afterMs),
+      usesAttempt: false,
+      isIrrevocable: false,
+      isSoon: true,
+    };
+  }
+  const reason =
+    error instanceof CoreError
+      ? error
+      : new CoreError("INTERNAL", "The attempt to revoke failed by a bug; see the log.");
+  const doubled = firstMs * 2 ** Math.min(failedAttempts, 20);
+  if (hasCode(reason, "BACKEND_UNAVAILABLE", "STORAGE_UNAVAILABLE")) {
+    // Counted only while it makes the wait longer: an outage must not use up the attempts, or the first refusal
+    // after it would be taken for the last.
+    const usesAttempt = reason.code === "BACKEND_UNAVAILABLE" && doubled < unavailableMsMax;
+    return {
+      ...described(reason),
+      afterMs: spread(Math.min(doubled, unavailableMsMax)),
+      usesAttempt,
+      isIrrevocable: false,
+      isSoon: reason.code === "STORAGE_UNAVAILABLE",
+    };
+  }
+  const isIrrevocable = failedAttempts + 1 >= refusalsMax;
+  const afterMs = spread(isIrrevocable ? hourMs : Math.min(doubled, refusedMsMax));
+  return { ...described(reason), afterMs, usesAttempt: true, isIrrevocable, isSoon: false };
+}
+
+function described(reason: CoreError): { readonly reason: CoreError; readonly error: string } {
+  return { reason, error: reason.message.slice(0, errorLengthMax) };
+}

@@ -1,0 +1,27 @@
+import type { TtlDefaults } from "./ttl.ts";
+
+/** Times and numbers that the lease engine goes by. */
+export interface EngineSettings extends TtlDefaults {
+  /** How long an issuing lease may take before it is cleaned up. */
+  readonly issueGraceMs: number;
+  /** No creating call is sent later than this after the lease began; less than the grace. */
+  readonly issueDeadlineMs: number;
+  /** How long one attempt to revoke may take. */
+  readonly attemptMs: number;
+  /** How long a claim holds; longer than an attempt, so that two servers never work on one lease. */
+  readonly visibilityMs: number;
+  /** How many leases of one mount are revoked at once by one server. */
+  readonly laneConcurrency: number;
+  /** How long a caller who asked for a revocation waits for one that goes on by itself. */
+  readonly revokeWaitMs: number;
+  /** False leaves waking to the events. */
+  readonly isTimerOn: boolean;
+}
+
+/** Settings that nobody has to change; the rest comes from the configuration. */
+export const engineDefaults = {
+  attemptMs: 12_000,
+  visibilityMs: 20_000,
+  laneConcurrency: 32,
+  revokeWaitMs: 10_000,
+} as const satisfies Partial<EngineSettings>;

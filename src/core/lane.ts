@@ -1,0 +1,120 @@
+import type { Clock } from "./clock.ts";
+import type { EngineSettings } from "./engine-settings.ts";
+import type { Claim, LeaseStore } from "./lease-store.ts";
+import type { Mount } from "./mount.ts";
+import type { Revoker } from "./revoker.ts";
+import type { Telemetry, WakeSource } from "./telemetry.ts";
+
+/** The longest a lane sleeps: what another server stored meanwhile is seen this late at most. */
+const sleepMsMax = 1000;
+const afterFailureMs = 500;
+
+/** What a lane works with. */
+export interface LaneOptions {
+  readonly accessor: string;
+  /** The mount as last read; undefined once it is gone. */
+  readonly mountNow: () => Mount | undefined;
+  readonly leases: LeaseStore;
+  readonly revoker: Revoker;
+  readonly settings: EngineSettings;
+  readonly telemetry: Telemetry;
+  readonly clock: Clock;
+}
+
+/** The expiry loop of one mount, with its own limit on how many leases it revokes at once. */
+export interface Lane {
+  /** Runs until the signal aborts or `end` is called. Never rejects. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Has the lane look at the due set now. */
+  wake(source: WakeSource): void;
+  end(): void;
+}
+
+/** Makes a lane. */
+export function createLane(options: LaneOptions): Lane {
+  const { accessor, mountNow, leases, revoker, settings, telemetry, clock } = options;
+  let busy = 0;
+  let woken: WakeSource | undefined;
+  let pause: Promise<void> | undefined;
+  let interrupt = new AbortController();
+  const ending = new AbortController();
+
+  const wake = (source: WakeSource): void => {
+    woken ??= source;
+    interrupt.abort();
+  };
+
+  /** Makes an attempt at each lease that is due, and gives its place free when that has ended. */
+  const attemptAll = (mount: Mount, claims: readonly Claim[], source: WakeSource): void => {
+    busy += claims.length;
+    let told: unknown;
+    const onFailure = (error: unknown): void => {
+      // One claim that fails fails for all.
+      if (error !== told) telemetry.backgroundFailed(`claiming due leases of ${mount.path}`, error);
+      told = error;
+      // The leases are still due: without a pause this would be tried again at once, and without end.
+      pause ??= clock.sleep(afterFailureMs, ending.signal).then(() => {
+        pause = undefined;
+      });
+      wake("backlog");
+    };
+    for (const attempt of revoker.revoke(mount, claims)) {
+      void attempt
+        .then((outcome) => {
+          if (outcome.kind === "revoked" || outcome.kind === "failed") telemetry.claimed(source);
+        })
+        .catch(onFailure)
+        .finally(() => {
+          busy -= 1;
+          if (busy === settings.laneConcurrency - 1) wake("backlog");
+        });
+    }
+  };
+
+  /** Takes what is due, up to the limit. Answers how long to sleep, in milliseconds. */
+  const work = async (mount: Mount, source: WakeSource): Promise<number> => {
+    for (;;) {
+      await pause;
+      const free = settings.laneConcurrency - busy;
+      // Every attempt that ends wakes the lane again.
+      if (free <= 0) return sleepMsMax;
+      const touch = source === "timer";
+      const { due, nextDueAtMs, nowMs } = await leases.peekDue(accessor, { limit: free, touch });
+      const claims = due.map(({ id, dueAtMs }) => ({ kind: "due", id, dueAtMs }) as const);
+      if (claims.length > 0) attemptAll(mount, claims, source);
+      if (due.length < free) return Math.max(1, Math.min(sleepMsMax, (nextDueAtMs ?? Infinity) - nowMs));
+    }
+  };
+
+  const end = (): void => {
+    ending.abort();
+    interrupt.abort();
+  };
+
+  const pass = async (): Promise<void> => {
+    const source = woken ?? "timer";
+    woken = undefined;
+    if (!ending.signal.aborted) interrupt = new AbortController();
+    // With the timer off, only what was woken is looked at, so that a lost event shows.
+    const mount = source === "timer" && !settings.isTimerOn ? undefined : mountNow();
+    try {
+      const sleepMs = mount ? await work(mount, source) : sleepMsMax;
+      if (woken === undefined) await clock.sleep(sleepMs, interrupt.signal);
+    } catch (error) {
+      telemetry.backgroundFailed(`looking for due leases of ${mount?.path ?? accessor}`, error);
+      // What woke the lane is not done yet.
+      if (source !== "timer") woken ??= source;
+      await clock.sleep(afterFailureMs, ending.signal);
+    }
+  };
+
+  return {
+    wake,
+    end,
+    async run(signal) {
+      signal.addEventListener("abort", end, { once: true });
+      while (!ending.signal.aborted && !signal.aborted) await pass();
+      signal.removeEventListener("abort", end);
+    },
+  };
+}

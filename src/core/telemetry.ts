@@ -1,0 +1,28 @@
+import type { ErrorCode } from "./errors.ts";
+import type { OperationName } from "./requests.ts";
+
+/**
+ * What made the expirer look: an `expired` event, its own timer, its start or a gap in the events, or
+ * its backlog: more was due than it could take at once, or many leases were revoked by one request.
+ */
+export type WakeSource = "event" | "timer" | "start" | "backlog";
+
+/** What the core tells whoever counts: for metrics and the log, never for decisions. Implementations do not throw. */
+export interface Telemetry {
+  /** A request was answered. */
+  handled(operation: OperationName, outcome: ErrorCode | "OK"): void;
+  /** A lease came due and was claimed. */
+  claimed(source: WakeSource): void;
+  /** A lease was issued. */
+  issued(mountType: string): void;
+  /** A lease has ended. `latenessMs` is the time since it was due; undefined where a person asked for its end. */
+  revoked(mountType: string, latenessMs: number | undefined): void;
+  /** An attempt to revoke failed; it will be tried again. */
+  revocationFailed(lease: {
+    readonly id: string;
+    readonly isIrrevocable: boolean;
+    readonly error: string;
+  }): void;
+  /** Something in the background failed that no caller waits for. */
+  backgroundFailed(what: string, error: unknown): void;
+}

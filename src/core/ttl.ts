@@ -1,0 +1,64 @@
+import { formatDuration } from "./duration.ts";
+
+/** What the request, the role and the backend's configuration say about TTLs, in milliseconds; unset where they say nothing. */
+export interface TtlSources {
+  readonly requestMs?: number | undefined;
+  readonly roleMs?: number | undefined;
+  readonly roleMaxMs?: number | undefined;
+  readonly backendMs?: number | undefined;
+  readonly backendMaxMs?: number | undefined;
+}
+
+/** TTLs that hold where nothing more special is set, in milliseconds. */
+export interface TtlDefaults {
+  readonly defaultTtlMs: number;
+  readonly maxTtlMs: number;
+}
+
+/** What a lease is granted. */
+export interface GrantedTtl {
+  readonly ttlMs: number;
+  readonly maxTtlMs: number;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * The TTL rule: the first that is set of request, role, backend, mount and
+ * system; then cut, with a warning, to the least of all maxima that are set.
+ */
+export function grantTtl(sources: TtlSources, mount: Partial<TtlDefaults>, system: TtlDefaults): GrantedTtl {
+  const wantedMs =
+    sources.requestMs ?? sources.roleMs ?? sources.backendMs ?? mount.defaultTtlMs ?? system.defaultTtlMs;
+  const maxTtlMs = Math.min(
+    ...[sources.roleMaxMs, sources.backendMaxMs, mount.maxTtlMs, system.maxTtlMs].filter(
+      (max) => max !== undefined,
+    ),
+  );
+  if (wantedMs <= maxTtlMs) return { ttlMs: wantedMs, maxTtlMs, warnings: [] };
+  const warning = `TTL of ${formatDuration(wantedMs)} is more than the maximum, and was cut to ${formatDuration(maxTtlMs)}.`;
+  return { ttlMs: maxTtlMs, maxTtlMs, warnings: [warning] };
+}
+
+/** What is asked of a renewal; times in milliseconds. */
+export interface RenewalRequest {
+  readonly nowMs: number;
+  /** How long from now the lease is to live; unset means the first TTL, which never moves the expiry earlier. */
+  readonly incrementMs: number | undefined;
+  readonly expiresAtMs: number;
+  readonly maxExpiresAtMs: number;
+  /** TTL that the lease was issued with. */
+  readonly firstTtlMs: number;
+}
+
+/** The renewal rule: the new expiry is the earlier of now + increment and issue + maximum. */
+export function renewedExpiry(request: RenewalRequest): {
+  readonly expiresAtMs: number;
+  readonly isCut: boolean;
+} {
+  const { nowMs, incrementMs, maxExpiresAtMs } = request;
+  const wantedMs =
+    incrementMs === undefined
+      ? Math.max(request.expiresAtMs, nowMs + request.firstTtlMs)
+      : nowMs + incrementMs;
+  return { expiresAtMs: Math.min(wantedMs, maxExpiresAtMs), isCut: wantedMs > maxExpiresAtMs };
+}

@@ -1,0 +1,92 @@
+import { describe, expect, test } from "vitest";
+import { RetryLater } from "../../src/core/backend.ts";
+import { planRetry } from "../../src/core/backoff.ts";
+import { CoreError } from "../../src/core/errors.ts";
+
+const refused = new CoreError("BACKEND_REFUSED", "No.");
+const away = new CoreError("BACKEND_UNAVAILABLE", "Away.");
+const storeAway = new CoreError("STORAGE_UNAVAILABLE", "The store is away.");
+const middle = 0.5;
+
+/** Plays a row of failures and answers the plans. */
+function play(failures: readonly unknown[]) {
+  let attempts = 0;
+  return failures.map((failure) => {
+    const plan = planRetry(failure, attempts, middle);
+    if (plan.usesAttempt) attempts += 1;
+    return plan;
+  });
+}
+
+describe("planRetry()", () => {
+  test("never gives up, whatever fails and however often", () => {
+    for (const error of [
+      refused,
+      away,
+      storeAway,
+      new Error("a bug"),
+      new RetryLater(away, 1000),
+      undefined,
+    ]) {
+      for (const attempts of [0, 11, 12, 1000, 1e9]) {
+        const { afterMs } = planRetry(error, attempts, 0.999);
+        expect(afterMs).toBeGreaterThan(0);
+        expect(afterMs).toBeLessThanOrEqual(1.25 * 3_600_000);
+      }
+    }
+  });
+
+  test("doubles the wait with each refusal, up to five minutes", () => {
+    const waits = play(Array.from({ length: 11 }, () => refused)).map(({ afterMs }) => afterMs / 1000);
+    expect(waits).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+  });
+
+  test("takes a lease for irrevocable after twelve refusals, and asks hourly then", () => {
+    const plans = play(Array.from({ length: 14 }, () => refused));
+    expect(plans.map(({ isIrrevocable }) => isIrrevocable)).toEqual([
+      ...Array.from({ length: 11 }, () => false),
+      ...[true, true, true],
+    ]);
+    expect(plans.at(-1)).toMatchObject({ afterMs: 3_600_000, usesAttempt: true });
+  });
+
+  test("asks a vendor that is away every 15 seconds at least, and never takes the lease for irrevocable", () => {
+    const plans = play(Array.from({ length: 500 }, () => away));
+    expect(plans.slice(0, 6).map(({ afterMs }) => afterMs)).toEqual([1000, 2000, 4000, 8000, 15_000, 15_000]);
+    expect(plans.every(({ isIrrevocable, isSoon }) => !isIrrevocable && !isSoon)).toBe(true);
+  });
+
+  test("does not take the first refusal after a long outage for the last", () => {
+    const plans = play([...Array.from({ length: 500 }, () => away), refused]);
+    expect(plans.at(-1)).toMatchObject({ isIrrevocable: false, afterMs: 16_000 });
+  });
+
+  test("uses no attempt where the vendor asks for time, and waits as long as it asks", () => {
+    expect(planRetry(new RetryLater(away, 5000), 3, middle)).toEqual({
+      error: "Away.",
+      reason: away,
+      afterMs: 5000,
+      usesAttempt: false,
+      isIrrevocable: false,
+      isSoon: true,
+    });
+  });
+
+  test("uses no attempt where the store is away", () => {
+    expect(planRetry(storeAway, 3, middle)).toMatchObject({ usesAttempt: false, isIrrevocable: false });
+  });
+
+  test("says nothing of a bug but that it is one", () => {
+    const plan = planRetry(new Error("SECRET in a message"), 0, middle);
+    expect(plan.error).toBe("The attempt to revoke failed by a bug; see the log.");
+    expect(plan.reason.code).toBe("INTERNAL");
+  });
+
+  test("spreads the wait, so that many leases do not come back at the same moment", () => {
+    expect([0, 0.5, 1].map((random) => planRetry(refused, 0, random).afterMs)).toEqual([750, 1000, 1250]);
+  });
+
+  test("cuts what is recorded at 200 characters", () => {
+    expect(planRetry(new CoreError("BACKEND_REFUSED", "x".repeat(500)), 0, middle).error).toHaveLength(200);
+  });
+});

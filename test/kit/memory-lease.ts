@@ -1,0 +1,44 @@
+import type { LeaseState } from "../../src/core/lease.ts";
+import type { FailedAttempt, LeaseCounts, NewLease, StoredLease } from "../../src/core/lease-store.ts";
+
+const errorCharactersMax = 200;
+
+/** A record as it can be changed. `isAnnounced` stands for an expired TTL key: nobody hears of it a second time. */
+export type MemoryLease = { -readonly [K in keyof StoredLease]: StoredLease[K] } & {
+  role: string;
+  isAnnounced: boolean;
+};
+
+/** A record as `begin` stores it. */
+export function newMemoryLease(lease: NewLease): MemoryLease {
+  const { accessor, id, role, fence, isRenewable } = lease;
+  const expiresAtMs = Math.floor(lease.expiresAtMs);
+  const sealed = new Uint8Array(lease.sealed);
+  const fixed = { accessor, id, role, fence, isRenewable, expiresAtMs, sealed };
+  const initial = { state: "issuing" as LeaseState, attempts: 0, lastError: "", disarmedAtMs: undefined };
+  return { ...fixed, ...initial, dueAtMs: Math.floor(lease.graceEndsAtMs), isAnnounced: false };
+}
+
+/** Changes a record as `fail` does, but for its due time. */
+export function applyFailure(lease: MemoryLease, attempt: FailedAttempt): void {
+  lease.state = attempt.isIrrevocable ? "irrevocable" : "revoking";
+  lease.fence = "";
+  lease.lastError = [...attempt.error].slice(0, errorCharactersMax).join("");
+  if (attempt.usesAttempt) lease.attempts += 1;
+}
+
+/** A copy of a record, as the store shows it. */
+export function snapshot({ role: _role, isAnnounced: _isAnnounced, ...lease }: MemoryLease): StoredLease {
+  return { ...lease, sealed: new Uint8Array(lease.sealed) };
+}
+
+/** Counts records by state and by role. */
+export function countLeases(leases: Iterable<MemoryLease>): LeaseCounts {
+  const byState: Partial<Record<LeaseState, number>> = {};
+  const byRole: Record<string, number> = {};
+  for (const { state, role } of leases) {
+    byState[state] = (byState[state] ?? 0) + 1;
+    byRole[role] = (byRole[role] ?? 0) + 1;
+  }
+  return { byState, byRole };
+}

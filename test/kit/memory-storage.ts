@@ -1,0 +1,139 @@
+import { CoreError, quote } from "../../src/core/errors.ts";
+import type { Storage } from "../../src/core/storage.ts";
+import { compareBytes } from "./compare-bytes.ts";
+
+/**
+ * A storage in memory that keeps to the same contract as the one on Redis:
+ * both pass `storageConformance`.
+ */
+export interface MemoryStorage extends Storage {
+  /** Every stored value by its place: `data:<accessor>:<path>`, `mount:<path>`, or `keyring`. */
+  values(): ReadonlyMap<string, Uint8Array>;
+  /** Makes every call reject with `STORAGE_UNAVAILABLE` until it is told otherwise. */
+  setAvailable(isAvailable: boolean): void;
+  /** Makes the next `times` calls of one method reject with `STORAGE_UNAVAILABLE`, before it changed anything or after it did. */
+  breakNext(call: keyof Storage, when: "before" | "after", times?: number): void;
+}
+
+/**
+ * Makes a storage in memory. `mountState` is the lease store's, which decides
+ * whether a mount still takes writes; without it, every mount does.
+ */
+export function createMemoryStorage(
+  options: { readonly mountState?: (accessor: string) => "mounted" | "unmounting" | undefined } = {},
+): MemoryStorage {
+  const mountState = options.mountState ?? (() => "mounted");
+  const data = new Map<string, Map<string, Uint8Array>>();
+  const mounts = new Map<string, Uint8Array>();
+  const breaks = new Map<keyof Storage, ("before" | "after")[]>();
+  let keyring: Uint8Array | undefined;
+  let isAvailable = true;
+
+  const entriesOf = (accessor: string): Map<string, Uint8Array> => {
+    const entries = data.get(accessor) ?? new Map<string, Uint8Array>();
+    data.set(accessor, entries);
+    return entries;
+  };
+  const assertWritable = (accessor: string, path: string) => {
+    if (mountState(accessor) === "mounted") return;
+    throw new CoreError(
+      "MOUNT_UNMOUNTING",
+      `Cannot change ${quote(path)}: its mount is being unmounted. Mount again to write.`,
+      { details: { path } },
+    );
+  };
+  /** Runs one call to its end without a pause, so that it is atomic, and breaks it where a test asked for that. */
+  const run = async <T>(call: keyof Storage, work: () => T): Promise<T> => {
+    const when = isAvailable ? breaks.get(call)?.shift() : "before";
+    if (when === "before") throw unavailable(call);
+    const result = work();
+    if (when === "after") throw unavailable(call);
+    return result;
+  };
+
+  return {
+    values() {
+      const all = new Map<string, Uint8Array>();
+      for (const [accessor, entries] of data) {
+        for (const [path, value] of entries) all.set(`data:${accessor}:${path}`, value);
+      }
+      for (const [path, record] of mounts) all.set(`mount:${path}`, record);
+      if (keyring) all.set("keyring", keyring);
+      return all;
+    },
+    setAvailable(value) {
+      isAvailable = value;
+    },
+    breakNext(call, when, times = 1) {
+      breaks.set(call, [...(breaks.get(call) ?? []), ...Array.from({ length: times }, () => when)]);
+    },
+
+    get: (accessor, path) => run("get", () => copyOf(data.get(accessor)?.get(path))),
+    put: (accessor, path, value, putOptions = {}) =>
+      run("put", () => {
+        assertWritable(accessor, path);
+        const entries = entriesOf(accessor);
+        if (putOptions.expected !== undefined && !isSame(entries.get(path), putOptions.expected))
+          return false;
+        entries.set(path, new Uint8Array(value));
+        return true;
+      }),
+    delete: (accessor, path) =>
+      run("delete", () => {
+        assertWritable(accessor, path);
+        return entriesOf(accessor).delete(path);
+      }),
+    list: (accessor, folder, { after, limit }) =>
+      run("list", () => {
+        if (folder !== "" && !folder.endsWith("/"))
+          throw new Error(`The folder ${quote(folder)} must end in a slash.`);
+        const names = new Set<string>();
+        for (const path of data.get(accessor)?.keys() ?? []) {
+          if (path.startsWith(folder) && path !== folder) names.add(firstName(path.slice(folder.length)));
+        }
+        return [...names]
+          .sort(compareBytes)
+          .filter((name) => compareBytes(name, after) > 0)
+          .slice(0, limit);
+      }),
+    clear: (accessor) =>
+      run("clear", () => {
+        data.delete(accessor);
+      }),
+    readMounts: () => run("readMounts", () => new Map(mounts)),
+    writeMount: (path, record, expected) =>
+      run("writeMount", () => {
+        if (!isSame(mounts.get(path), expected)) return false;
+        if (record) mounts.set(path, new Uint8Array(record));
+        else mounts.delete(path);
+        return true;
+      }),
+    readKeyring: () => run("readKeyring", () => copyOf(keyring)),
+    createKeyring: (value) =>
+      run("createKeyring", () => {
+        if (keyring) return false;
+        keyring = new Uint8Array(value);
+        return true;
+      }),
+  };
+}
+
+/** The part of a path up to its first slash, the slash included. */
+function firstName(path: string): string {
+  const slash = path.indexOf("/");
+  return slash < 0 ? path : path.slice(0, slash + 1);
+}
+
+function isSame(stored: Uint8Array | undefined, expected: Uint8Array | null): boolean {
+  if (!stored || !expected) return !stored && !expected;
+  return Buffer.compare(stored, expected) === 0;
+}
+
+function unavailable(call: string): CoreError {
+  return new CoreError("STORAGE_UNAVAILABLE", `The test's storage broke "${call}".`);
+}
+
+/** A copy that nobody else can change; the `slice` of a Buffer would share its memory. */
+function copyOf(value: Uint8Array | undefined): Uint8Array | undefined {
+  return value && new Uint8Array(value);
+}

@@ -1,0 +1,189 @@
+import {
+  type BackendContext,
+  type BackendType,
+  defineSecretType,
+  NothingCreated,
+  RetryLater,
+} from "../../src/core/backend.ts";
+import { CoreError, hasCode } from "../../src/core/errors.ts";
+import { durationField, listField, stringField } from "../../src/core/field.ts";
+import type { JsonObject } from "../../src/core/json.ts";
+import { definePath } from "../../src/core/path.ts";
+import type { ScriptedVendor } from "./scripted-vendor.ts";
+
+interface UserHandle extends JsonObject {
+  readonly user: string;
+  readonly keyId: string;
+  /** True once a deletion may have been sent: "no such user" is then believed. */
+  readonly isDeleteSent: boolean;
+  /** What the vendor was last told in a renewal; 0 where there was none. */
+  readonly renewedToMs: number;
+}
+
+/** How long the vendor's own end of a secret of `brief/` is away. */
+export const briefMs = 30_000;
+
+/** Secrets that are a user with one key; the key is what works. */
+function userType(vendor: ScriptedVendor) {
+  return defineSecretType<{ readonly role: string }, UserHandle>({
+    name: "user",
+    plan: (_input, { leaseUuid }) => ({
+      user: `user-${leaseUuid}`,
+      keyId: "",
+      isDeleteSent: false,
+      renewedToMs: 0,
+    }),
+    async create(handle, { expiresAtMs, signal }) {
+      try {
+        await vendor.createUser(handle.user, expiresAtMs, signal);
+      } catch (error) {
+        throw hasCode(error, "BACKEND_REFUSED") ? new NothingCreated(error) : error;
+      }
+      signal.throwIfAborted();
+      const { keyId, secretKey } = await vendor.createKey(handle.user, signal);
+      return { secret: { access_key: keyId, secret_key: secretKey }, handle: { ...handle, keyId } };
+    },
+    async renew(handle, { expiresAtMs, signal }) {
+      await vendor.moveExpiry(handle.user, expiresAtMs, signal);
+      return { ...handle, renewedToMs: expiresAtMs };
+    },
+    async disarm(handle, { signal }) {
+      await vendor.deleteKeys(handle.user, signal);
+    },
+    async destroy(handle, { disarmed, signal, nowMs, createsEndedAtMs, checkpoint }) {
+      await disarmed;
+      if (!handle.isDeleteSent) await checkpoint({ ...handle, isDeleteSent: true });
+      const wasThere = await vendor.deleteUser(handle.user, signal);
+      if (wasThere || handle.isDeleteSent || nowMs >= createsEndedAtMs) return;
+      // It was sent and did nothing: that is not to be believed the next time either.
+      await checkpoint(handle);
+      throw new RetryLater(
+        new CoreError("BACKEND_UNAVAILABLE", `The user "${handle.user}" may still appear.`),
+        1000,
+      );
+    },
+  });
+}
+
+/** Secrets that cannot be renewed, and end at the vendor after `briefMs`. */
+const briefType = defineSecretType<Record<never, never>, JsonObject>({
+  name: "brief",
+  plan: () => ({}),
+  create: async (handle, { issuedAtMs }) => ({
+    secret: { password: "SECRET-brief" },
+    handle: { ...handle, session: "s1" },
+    expiresAtMs: issuedAtMs + briefMs,
+  }),
+  destroy: async () => {},
+});
+
+/** Makes a backend type whose vendor a test scripts. */
+export function createScriptedBackend(vendor: ScriptedVendor): BackendType {
+  return {
+    type: "scripted",
+    summary: "Secrets of a vendor that a test scripts.",
+    description: "Used by the tests of the core.",
+    create: (context) => {
+      const user = userType(vendor);
+      return { paths: paths(context, user), secretTypes: [user.type, briefType.type] };
+    },
+  };
+}
+
+function paths({ storage }: BackendContext, user: ReturnType<typeof userType>) {
+  const name = stringField("Name of the role.", {
+    pattern: { regexp: /^[\w+=,.@-]{1,64}$/, words: "a role name" },
+  });
+  const ttl = durationField("How long the secret lives.");
+  return [
+    definePath({
+      pattern: "creds/:name",
+      summary: "A secret for a role.",
+      description: "Makes a user with a key.",
+      params: { name },
+      fields: { ttl },
+      operations: {
+        read: {
+          summary: "Issue a secret.",
+          takes: ["ttl"],
+          async handle({ params, fields }) {
+            const role = await storage.get(`roles/${params.name}`);
+            const ttl = {
+              requestMs: fields.ttl,
+              roleMs: numberOf(role?.["default_ttl"]),
+              roleMaxMs: numberOf(role?.["max_ttl"]),
+            };
+            return { issue: user.issue({ role: params.name, input: { role: params.name }, ttl }) };
+          },
+        },
+      },
+    }),
+    definePath({
+      pattern: "brief/:name",
+      summary: "A secret that ends soon.",
+      description: "Nothing but a password.",
+      params: { name },
+      fields: {},
+      operations: {
+        read: {
+          summary: "Issue a secret.",
+          handle: async ({ params }) => ({
+            issue: briefType.issue({ role: params.name, input: {}, ttl: {} }),
+          }),
+        },
+      },
+    }),
+    definePath({
+      pattern: "roles/",
+      summary: "All roles.",
+      description: "Names of all roles.",
+      params: {},
+      fields: {},
+      operations: {
+        list: { summary: "List.", handle: async () => ({ keys: await storage.list("roles/") }) },
+      },
+    }),
+    definePath({
+      pattern: "roles/:name",
+      summary: "A role.",
+      description: "What its secrets are like.",
+      params: { name },
+      fields: {
+        default_ttl: ttl,
+        max_ttl: durationField("The longest TTL."),
+        note: stringField("For people.", { isRequired: true }),
+        tags: listField("Tags."),
+        password: stringField("Kept secret.", { isSecret: true, lengthMax: 40 }),
+      },
+      unsupportedFields: ["session_tags"],
+      operations: {
+        read: {
+          summary: "Read the role.",
+          handle: async ({ path }) => {
+            const data = await storage.get(path);
+            return data ? { data } : {};
+          },
+        },
+        write: {
+          summary: "Write the role.",
+          takes: ["default_ttl", "max_ttl", "note", "tags", "password"],
+          async handle({ path, fields }) {
+            await storage.put(path, JSON.parse(JSON.stringify(fields)));
+            return { warnings: ["It was written by a test."] };
+          },
+        },
+        delete: {
+          summary: "Delete the role.",
+          async handle({ path }) {
+            await storage.delete(path);
+            return {};
+          },
+        },
+      },
+    }),
+  ];
+}
+
+function numberOf(value: unknown): number | undefined {
+  return typeof value === "number" ? value : undefined;
+}
