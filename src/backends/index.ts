@@ -1,0 +1,9 @@
+import type { BackendType } from "../core/backend.ts";
+import { awsBackend } from "./aws/aws-backend.ts";
+import type { AwsOptions } from "./aws/aws-options.ts";
+import { kvBackend } from "./kv/kv-backend.ts";
+
+/** Every backend type that can be mounted. */
+export function backendTypes(options: { readonly aws: AwsOptions }): readonly BackendType[] {
+  return [awsBackend(options.aws), kvBackend()];
+}

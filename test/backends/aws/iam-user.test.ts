@@ -1,0 +1,91 @@
+import type { Role } from "../../../src/backends/aws/role.ts";
+import type { UserInput } from "../../../src/backends/aws/user-handle.ts";
+import { type SecretWorld, secretTypeConformance } from "../../conformance/secret-type.ts";
+import { awsFailure } from "../../kit/fake-iam.ts";
+import { mountAws, rootKey, tutorialPolicy } from "./mounted-aws.ts";
+
+const consistencyMs = 300_000;
+const account = "111122223333";
+const accessKey = rootKey.access_key;
+
+const documentRole: Role = {
+  credentialType: "iam_user",
+  document: tutorialPolicy,
+  policyArns: [],
+  groups: [],
+  tags: { team: "blue" },
+  boundaryArn: undefined,
+  userPath: "/leasehold/",
+  defaultTtlMs: undefined,
+  maxTtlMs: undefined,
+};
+
+function worldOf(
+  role: Role,
+  knobs: { readonly visibleAfterMs?: number; readonly goneAfterMs?: number } = {},
+) {
+  return async (): Promise<SecretWorld> => {
+    const { iam, clock, userType, storage } = mountAws({ consistencyMs });
+    await storage.put("config/root", { accessKey, secretKey: rootKey.secret_key, account });
+    Object.assign(iam.knobs, knobs);
+    const input: UserInput = {
+      role,
+      root: { iam, accessKey, account, retriesMax: 3, clock },
+    };
+    let since = 0;
+    const failAt = (fault: (call: number) => ReturnType<typeof iam.knobs.fault>) => {
+      iam.knobs.fault = ({ number }) => fault(number - since);
+    };
+    return {
+      type: userType,
+      input,
+      ids: {
+        leaseUuid: "0d042c53-aa8a-4ce7-9dfd-310351c465e5",
+        leaseId: "aws/creds/deploy/0d042c53-aa8a-4ce7-9dfd-310351c465e5",
+        accessor: "aws_4f1c2d3e",
+        role: "deploy",
+      },
+      nowMs: clock.nowMs,
+      advance: clock.advance,
+      consistencyMs,
+      working: () =>
+        [...iam.users.values()].flatMap(({ keys }) =>
+          [...keys].map(([access_key, secret_key]) => ({ access_key, secret_key })),
+        ),
+      isEmpty: () => iam.users.size === 0,
+      calls: () => iam.calls.length - since,
+      reset() {
+        since = iam.calls.length;
+        iam.knobs.fault = () => undefined;
+      },
+      loseReply: (at) => failAt((call) => (call === at ? "lost reply" : undefined)),
+      throttle: (at) =>
+        failAt((call) => (call === at ? awsFailure("throttled", "Throttling", "Rate exceeded") : undefined)),
+      crash: (at) => failAt((call) => (call >= at ? awsFailure("unknown", "Crashed") : undefined)),
+    };
+  };
+}
+
+const attachedRole: Role = {
+  ...documentRole,
+  policyArns: ["arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:iam::111122223333:policy/own"],
+  groups: ["builders"],
+};
+
+secretTypeConformance("iam_user of a role with a document", worldOf(documentRole));
+secretTypeConformance("iam_user of a role with policies and groups", worldOf(attachedRole));
+secretTypeConformance(
+  "iam_user of a role with more policies than a handle holds",
+  worldOf({
+    ...attachedRole,
+    document: undefined,
+    policyArns: Array.from(
+      { length: 20 },
+      (_, at) => `arn:aws:iam::111122223333:policy/${"long".repeat(20)}${at}`,
+    ),
+  }),
+);
+secretTypeConformance(
+  "iam_user where AWS is slow to show what it made and what it deleted",
+  worldOf(attachedRole, { visibleAfterMs: 4000, goneAfterMs: 4000 }),
+);

@@ -1,0 +1,159 @@
+import { randomBytes } from "node:crypto";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { backendTypes } from "../../../src/backends/index.ts";
+import { createBarrier } from "../../../src/core/barrier.ts";
+import { systemClock } from "../../../src/core/clock.ts";
+import { type Core, createCore } from "../../../src/core/core.ts";
+import type { JsonObject } from "../../../src/core/json.ts";
+import type { OperationName, Operations } from "../../../src/core/requests.ts";
+import { rootTokenAuthenticator } from "../../../src/core/token.ts";
+import { type Simulator, startSimulator } from "../../../src/dev/simulator/simulator.ts";
+import { testSettings } from "../../kit/core-harness.ts";
+import { createMemoryLeaseStore, type MemoryLeaseStore } from "../../kit/memory-lease-store.ts";
+import { createMemoryStorage } from "../../kit/memory-storage.ts";
+import { rootKey, tutorialPolicy } from "./mounted-aws.ts";
+
+const token = "root-token-of-the-test";
+
+let simulator: Simulator;
+let core: Core;
+let leases: MemoryLeaseStore;
+let failures: string[];
+
+beforeEach(async () => {
+  simulator = await startSimulator();
+  leases = createMemoryLeaseStore({ nowMs: systemClock.nowMs });
+  failures = [];
+  core = createCore({
+    leases,
+    storage: createMemoryStorage({ mountState: (accessor) => leases.mountState(accessor) }),
+    wakeups: leases.createWakeups(),
+    barrier: createBarrier({ activeTerm: 1, keys: new Map([[1, randomBytes(32)]]) }),
+    backendTypes: backendTypes({
+      aws: { consistencyMs: 300_000, iamEndpoint: simulator.url, stsEndpoint: simulator.url },
+    }),
+    authenticate: rootTokenAuthenticator(token),
+    settings: testSettings,
+    telemetry: {
+      handled: () => {},
+      claimed: () => {},
+      issued: () => {},
+      revoked: () => {},
+      revocationFailed: ({ error }) => void failures.push(error),
+      backgroundFailed: (_, error) => void failures.push(String(error)),
+    },
+    clock: systemClock,
+  });
+  await core.start();
+  await ask("mount", { type: "aws", path: "aws", description: "", tuning: {} });
+  await write("aws/config/root", rootKey);
+});
+
+afterEach(async () => {
+  await core.stop();
+  await simulator.close();
+});
+
+function ask<Name extends OperationName>(operation: Name, input: Operations[Name]["input"]) {
+  return core.handle(operation, input, {
+    token,
+    signal: new AbortController().signal,
+    deadlineMs: systemClock.nowMs() + 30_000,
+    peer: "127.0.0.1:1",
+    requestId: "request-1",
+  });
+}
+
+const write = (path: string, data: JsonObject) => ask("write", { path, data });
+const leasedUsers = () => [...simulator.account.users.all()].filter(({ path }) => path === "/leasehold/");
+
+async function issue(data: JsonObject = {}) {
+  const { lease } = await ask("read", { path: "aws/creds/deploy", data });
+  if (lease === undefined) throw new Error("Nothing was leased.");
+  return lease;
+}
+
+/** Waits for something that happens by itself, for ten seconds at most. */
+async function until(isSo: () => boolean): Promise<void> {
+  const deadlineMs = systemClock.nowMs() + 10_000;
+  while (!isSo()) {
+    if (systemClock.nowMs() > deadlineMs)
+      throw new Error(`It did not happen. Failures: ${failures.join("; ")}`);
+    await systemClock.sleep(20);
+  }
+}
+
+describe("the aws backend behind the core", () => {
+  it("issues, renews and revokes within the consistency window", async () => {
+    await write("aws/roles/deploy", { policy: tutorialPolicy });
+    const lease = await issue();
+    expect(lease.isRenewable).toBe(true);
+    const { lease: renewed } = await ask("renewLease", { leaseId: lease.id, incrementMs: 200_000 });
+    expect(renewed.expiresAtMs).toBeGreaterThan(lease.expiresAtMs);
+    expect(leasedUsers()).toHaveLength(1);
+    await ask("revokeLease", { leaseId: lease.id });
+    expect(leasedUsers()).toEqual([]);
+    expect(failures).toEqual([]);
+  });
+
+  it("ends a lease by itself when its TTL is over", async () => {
+    await write("aws/roles/deploy", {
+      policy_arns: "arn:aws:iam::aws:policy/ReadOnlyAccess",
+      default_ttl: "1s",
+    });
+    await issue();
+    expect(leasedUsers()).toHaveLength(1);
+    await until(() => leasedUsers().length === 0);
+    expect(failures).toEqual([]);
+  });
+
+  it("leaves nothing behind where AWS refuses a part of the user", async () => {
+    await write("aws/roles/deploy", { policy_document: tutorialPolicy, iam_groups: "nobody" });
+    await expect(issue()).rejects.toMatchObject({
+      code: "BACKEND_REFUSED",
+      details: { aws_code: "NoSuchEntity" },
+    });
+    expect(leasedUsers()).toEqual([]);
+    expect((await ask("countLeases", { prefix: "aws/" })).total).toBe(0);
+  });
+
+  it("leaves no lease behind where AWS refuses the user", async () => {
+    await write("aws/roles/deploy", { policy_document: tutorialPolicy });
+    simulator.faults.add({
+      kind: "refuse",
+      actions: ["CreateUser"],
+      code: "LimitExceeded",
+      message: "Cannot exceed 5000.",
+      status: 409,
+    });
+    await expect(issue()).rejects.toMatchObject({
+      code: "BACKEND_REFUSED",
+      details: { aws_code: "LimitExceeded" },
+    });
+    expect((await ask("countLeases", { prefix: "aws/" })).total).toBe(0);
+  });
+
+  it("comes back to a throttled revocation without using an attempt", async () => {
+    await write("aws/roles/deploy", { policy_document: tutorialPolicy });
+    const lease = await issue();
+    simulator.faults.add({ kind: "throttle", actions: ["DeleteUser"], callsPerSecond: 0, times: 1 });
+    await ask("revokeLease", { leaseId: lease.id }).catch(() => {});
+    await until(() => leasedUsers().length === 0);
+    expect(failures).toHaveLength(1);
+    expect(failures[0]).toContain("limits the rate");
+  });
+
+  it("refuses a root key of another account while leases are live", async () => {
+    await write("aws/roles/deploy", { policy_document: tutorialPolicy });
+    const lease = await issue();
+    const other = await startSimulator({ accountId: "999988887777" });
+    const endpoints = { iam_endpoint: other.url, sts_endpoint: other.url };
+    await expect(write("aws/config/root", endpoints)).rejects.toMatchObject({
+      code: "INVALID_FIELD",
+      details: { live_leases: "1" },
+    });
+    await ask("revokeLease", { leaseId: lease.id });
+    await write("aws/config/root", endpoints);
+    await other.close();
+  });
+});
