@@ -1,0 +1,87 @@
+/** Limits of the two servers. Times are in milliseconds, sizes in bytes unless a name says otherwise. */
+export interface RpcLimits {
+  /** Longest request message. */
+  readonly requestBytesMax: number;
+  /** Longest response message. */
+  readonly responseBytesMax: number;
+  /** Deadline of a call whose caller names none. */
+  readonly defaultDeadlineMs: number;
+  /** Longest deadline of any call; a later one is cut to it. */
+  readonly maxDeadlineMs: number;
+  /** Connections of one listener at the same time. */
+  readonly connectionsMax: number;
+  /** Connections from one address to one listener at the same time. */
+  readonly connectionsPerAddressMax: number;
+  /** gRPC: calls on one connection at the same time. */
+  readonly streamsPerConnectionMax: number;
+  /** gRPC: memory of one HTTP/2 session, in megabytes. */
+  readonly sessionMemoryMegabytesMax: number;
+  /** gRPC: `Watch` streams of the health service at the same time. */
+  readonly healthWatchersMax: number;
+  /** gRPC: silence after which the server asks whether the peer is still there. */
+  readonly keepaliveMs: number;
+  /** gRPC: how long the peer may take to answer that. */
+  readonly keepaliveTimeoutMs: number;
+  /** gRPC: how long a connection may stay without a call. */
+  readonly connectionIdleMs: number;
+  /** gRPC: age at which a connection is asked to end, give or take a tenth. */
+  readonly connectionAgeMs: number;
+  /** gRPC: how long the calls of such a connection may go on. */
+  readonly connectionAgeGraceMs: number;
+  /** HTTP: request line and headers together. */
+  readonly headerBytesMax: number;
+  /** HTTP: number of headers. */
+  readonly headersMax: number;
+  /** HTTP: time for sending all headers. */
+  readonly headersTimeoutMs: number;
+  /** HTTP: time for sending the whole request. */
+  readonly requestTimeoutMs: number;
+  /** HTTP: how long a connection may stay between two requests. */
+  readonly keepAliveTimeoutMs: number;
+  /** HTTP: how often the two time-outs of a request are looked at; they are late by this much at most. */
+  readonly timeoutCheckMs: number;
+  /** HTTP: requests on one connection; the last answer asks to close it, and one more gets 503. */
+  readonly requestsPerConnectionMax: number;
+}
+
+const secondMs = 1000;
+const minuteMs = 60 * secondMs;
+
+/** Limits where none are given, each with its reason. */
+export const defaultRpcLimits: RpcLimits = {
+  // Credentials, roles and policies are a few kB: IAM's longest policy has 6,144 characters.
+  requestBytesMax: 64 * 1024,
+  // A full page of leases (1000, some 600 bytes each) fits.
+  responseBytesMax: 4 * 1024 * 1024,
+  // A vendor's slow answer and one retry of it; a caller that waits longer says so.
+  defaultDeadlineMs: 30 * secondMs,
+  // Unmounting and revoking by prefix work until the deadline, and nothing else takes this long.
+  maxDeadlineMs: 10 * minuteMs,
+  // Below 4096, the usual limit of open files, times two listeners, with room for Redis and the vendor.
+  connectionsMax: 1000,
+  // One host, or one proxy in front of many, must not take all of them.
+  connectionsPerAddressMax: 250,
+  // HTTP/2 recommends at least 100 (RFC 9113, 6.5.2); more would only queue in this process.
+  streamsPerConnectionMax: 256,
+  // All streams of a connection with a full 64 kB flow control window each.
+  sessionMemoryMegabytesMax: 32,
+  // One a load balancer, with room; each holds a stream open for ever.
+  healthWatchersMax: 100,
+  // Below the 350 s and 60 s after which common load balancers forget a silent connection.
+  keepaliveMs: 50 * secondMs,
+  keepaliveTimeoutMs: 20 * secondMs,
+  connectionIdleMs: 15 * minuteMs,
+  // Long-lived clients come back through the load balancer, and so reach new servers.
+  connectionAgeMs: 60 * minuteMs,
+  // No call lives longer than the longest deadline.
+  connectionAgeGraceMs: 10 * minuteMs,
+  // Node's own default; a token and a browser's headers need a tenth of it.
+  headerBytesMax: 16 * 1024,
+  headersMax: 100,
+  headersTimeoutMs: 10 * secondMs,
+  requestTimeoutMs: 30 * secondMs,
+  // Longer than the 60 s for which common proxies keep a connection: the proxy closes it, not we under its request.
+  keepAliveTimeoutMs: 65 * secondMs,
+  timeoutCheckMs: 2 * secondMs,
+  requestsPerConnectionMax: 10_000,
+};
