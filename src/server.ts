@@ -1,0 +1,109 @@
+import { backendTypes } from "./backends/index.ts";
+import { type Config, formatAddress } from "./config.ts";
+import { createBarrier } from "./core/barrier.ts";
+import { systemClock } from "./core/clock.ts";
+import { createCore } from "./core/core.ts";
+import { engineDefaults } from "./core/engine-settings.ts";
+import { openKeyring } from "./core/keyring.ts";
+import { rootTokenAuthenticator } from "./core/token.ts";
+import { createRedisLeaseStore } from "./redis/lease-store.ts";
+import { prepareRedis } from "./redis/prepare-redis.ts";
+import { createRedisClient } from "./redis/redis-client.ts";
+import { createRedisStorage } from "./redis/storage.ts";
+import { createRedisWakeups } from "./redis/wakeups.ts";
+import type { Log } from "./rpc/log.ts";
+import { createMetrics } from "./rpc/metrics.ts";
+import { startServers } from "./rpc/servers.ts";
+
+/** Longest time that calls under way are given when the server stops. */
+const drainMsMax = 10_000;
+const healthEveryMs = 250;
+
+/** A configuration with nothing left out. */
+export type ServerConfig = Config & {
+  readonly redisUrl: string;
+  readonly rootKey: Uint8Array;
+  readonly rootToken: string;
+};
+
+/** A server that answers. */
+export interface RunningServer {
+  /** `host:port` of the gRPC listener. */
+  readonly grpcAddress: string;
+  /** `host:port` of the HTTP listener. */
+  readonly httpAddress: string;
+  /** Lets the calls under way finish, for at most ten seconds, then ends everything. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Assembles a server and starts it: storage, barrier, backends, core,
+ * listeners, in this order. Rejects with `UnsuitableRedisError`,
+ * `WrongRootKeyError`, or `STORAGE_UNAVAILABLE` where Redis cannot be reached.
+ */
+export async function startServer(config: ServerConfig, log: Log): Promise<RunningServer> {
+  const metrics = createMetrics(log);
+  const redis = createRedisClient({
+    url: config.redisUrl,
+    onConnection: (event) => {
+      if (event.kind === "ready") log.info("redis is there");
+      else
+        log.warn({ reason: event.reason }, "redis is away; calls are answered unavailable until it is back");
+    },
+  });
+  try {
+    const report = await prepareRedis(redis);
+    for (const warning of report.warnings) log.warn(warning);
+    const storage = createRedisStorage(redis);
+    const core = createCore({
+      leases: createRedisLeaseStore({ client: redis }),
+      storage,
+      wakeups: createRedisWakeups({ url: config.redisUrl }),
+      barrier: createBarrier(await openKeyring(storage, config.rootKey)),
+      backendTypes: backendTypes({
+        aws: {
+          consistencyMs: config.awsConsistencyMs,
+          ...(config.iamEndpoint === undefined ? {} : { iamEndpoint: config.iamEndpoint }),
+          ...(config.stsEndpoint === undefined ? {} : { stsEndpoint: config.stsEndpoint }),
+        },
+      }),
+      authenticate: rootTokenAuthenticator(config.rootToken),
+      settings: {
+        ...engineDefaults,
+        defaultTtlMs: config.defaultTtlMs,
+        maxTtlMs: config.maxTtlMs,
+        issueGraceMs: config.issueGraceMs,
+        issueDeadlineMs: config.issueDeadlineMs,
+        isTimerOn: config.isExpiryTimerOn,
+      },
+      telemetry: metrics,
+      clock: systemClock,
+    });
+    await core.start();
+    const servers = await startServers({
+      grpcAddress: config.grpcAddress,
+      httpAddress: config.httpAddress,
+      handle: core.handle,
+      log,
+      isReady: () => redis.isReady(),
+      metricsText: () => metrics.text(),
+      corsOrigins: config.corsOrigins,
+    });
+    servers.setServing(true);
+    const health = setInterval(() => servers.setServing(redis.isReady()), healthEveryMs);
+    return {
+      grpcAddress: formatAddress({ ...config.grpcAddress, port: servers.grpcPort }),
+      httpAddress: formatAddress({ ...config.httpAddress, port: servers.httpPort }),
+      async stop() {
+        clearInterval(health);
+        await servers.drain(drainMsMax);
+        await core.stop();
+        await servers.close();
+        await redis.close();
+      },
+    };
+  } catch (error) {
+    await redis.close();
+    throw error;
+  }
+}

@@ -1,0 +1,184 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { ConfigError, type Environment, formatAddress, readConfig } from "../src/config.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "leasehold-config-"));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+const rootKey = Buffer.alloc(32, 7).toString("base64");
+const complete: Environment = {
+  LEASEHOLD_REDIS_URL: "redis://127.0.0.1:6379/2",
+  LEASEHOLD_ROOT_KEY: rootKey,
+  LEASEHOLD_ROOT_TOKEN: "lh.a-token-of-some-length",
+};
+const server = { isDev: false };
+
+function problemsOf(environment: Environment, options = server): readonly string[] {
+  try {
+    readConfig(environment, options);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+}
+
+describe("readConfig()", () => {
+  it("fills in the documented defaults", () => {
+    expect(readConfig(complete, server)).toMatchObject({
+      grpcAddress: { host: "127.0.0.1", port: 8210 },
+      httpAddress: { host: "127.0.0.1", port: 8211 },
+      defaultTtlMs: 3_600_000,
+      maxTtlMs: 86_400_000,
+      issueGraceMs: 300_000,
+      awsConsistencyMs: 300_000,
+      isExpiryTimerOn: true,
+      corsOrigins: [],
+      logLevel: "info",
+    });
+  });
+
+  it("needs no Redis, root key or root token in development mode", () => {
+    expect(readConfig({}, { isDev: true })).toMatchObject({
+      redisUrl: undefined,
+      rootKey: undefined,
+      rootToken: undefined,
+    });
+  });
+
+  it("reports every problem at once", () => {
+    const problems = problemsOf({
+      LEASEHOLD_GRPC_ADDR: "nonsense",
+      LEASEHOLD_DEFAULT_TTL: "soon",
+      LEASEHOLD_LOG_LEVEL: "loud",
+      LEASEHOLD_EXPIRY_TIMER: "maybe",
+    });
+    for (const name of [
+      "REDIS_URL",
+      "ROOT_KEY",
+      "ROOT_TOKEN",
+      "GRPC_ADDR",
+      "DEFAULT_TTL",
+      "LOG_LEVEL",
+      "EXPIRY_TIMER",
+    ]) {
+      expect(problems.filter((problem) => problem.startsWith(`LEASEHOLD_${name} `))).toHaveLength(1);
+    }
+    expect(problems).toHaveLength(7);
+  });
+
+  it("takes REDIS_URL where LEASEHOLD_REDIS_URL is not set, and prefers the latter", () => {
+    const { LEASEHOLD_REDIS_URL: own, ...rest } = complete;
+    expect(readConfig({ ...rest, REDIS_URL: "redis://elsewhere" }, server).redisUrl).toBe(
+      "redis://elsewhere",
+    );
+    expect(readConfig({ ...complete, REDIS_URL: "redis://elsewhere" }, server).redisUrl).toBe(own);
+  });
+
+  it("reads the root key and the root token from files", () => {
+    const keyFile = join(dir, "key");
+    const tokenFile = join(dir, "token");
+    writeFileSync(keyFile, `${rootKey}\n`);
+    writeFileSync(tokenFile, "a-token-from-a-file\n");
+    const { LEASEHOLD_REDIS_URL } = complete;
+    const config = readConfig(
+      { LEASEHOLD_REDIS_URL, LEASEHOLD_ROOT_KEY_FILE: keyFile, LEASEHOLD_ROOT_TOKEN_FILE: tokenFile },
+      server,
+    );
+    expect(config.rootKey).toEqual(Buffer.alloc(32, 7));
+    expect(config.rootToken).toBe("a-token-from-a-file");
+  });
+
+  it("refuses a file that is not there, and a value given twice", () => {
+    expect(
+      problemsOf({ ...complete, LEASEHOLD_ROOT_KEY: undefined, LEASEHOLD_ROOT_KEY_FILE: join(dir, "none") }),
+    ).toHaveLength(1);
+    const file = join(dir, "again");
+    writeFileSync(file, "another-token-than-the-other");
+    expect(problemsOf({ ...complete, LEASEHOLD_ROOT_TOKEN_FILE: file })[0]).toContain("both set");
+  });
+
+  it.each([
+    ["short", "AAAA"],
+    ["not base64", "*".repeat(44)],
+    ["too long", Buffer.alloc(33).toString("base64")],
+  ])("refuses a root key that is %s, and does not show it", (_, key) => {
+    const problems = problemsOf({ ...complete, LEASEHOLD_ROOT_KEY: key });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).not.toContain(key);
+  });
+
+  it("refuses a token that is short or has spaces, and does not show it", () => {
+    for (const token of ["hunter2", "a token of many words"]) {
+      const problems = problemsOf({ ...complete, LEASEHOLD_ROOT_TOKEN: token });
+      expect(problems).toHaveLength(1);
+      expect(problems[0]).not.toContain(token);
+    }
+  });
+
+  it("refuses a Redis URL of another protocol without showing its password", () => {
+    const problems = problemsOf({ ...complete, LEASEHOLD_REDIS_URL: "http://user:s3cret@redis" });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).not.toContain("s3cret");
+  });
+
+  it.each(["0.0.0.0:8210", "192.168.1.4:8210", "example.com:8210", "[::]:8210"])(
+    "refuses to listen on %s in plain text unless that is said explicitly",
+    (address) => {
+      expect(problemsOf({ ...complete, LEASEHOLD_GRPC_ADDR: address })[0]).toContain(
+        "LEASEHOLD_ALLOW_PLAINTEXT",
+      );
+      expect(
+        problemsOf({ ...complete, LEASEHOLD_GRPC_ADDR: address, LEASEHOLD_ALLOW_PLAINTEXT: "true" }),
+      ).toEqual([]);
+    },
+  );
+
+  it.each(["127.0.0.1:0", "127.1.2.3:1", "localhost:8210", "[::1]:8210"])(
+    "takes the loopback address %s",
+    (address) => {
+      expect(problemsOf({ ...complete, LEASEHOLD_HTTP_ADDR: address })).toEqual([]);
+    },
+  );
+
+  it.each(["127.0.0.1", "127.0.0.1:99999", "::1:80", ":80", "a b:80"])(
+    "refuses the address %j",
+    (address) => {
+      expect(problemsOf({ ...complete, LEASEHOLD_HTTP_ADDR: address })[0]).toContain(
+        "LEASEHOLD_HTTP_ADDR must be host:port",
+      );
+    },
+  );
+
+  it("refuses a default TTL above the maximum", () => {
+    expect(problemsOf({ ...complete, LEASEHOLD_DEFAULT_TTL: "2d" })).toHaveLength(1);
+  });
+
+  it("keeps the issue deadline below the issue grace, and below 30 s", () => {
+    expect(readConfig(complete, server).issueDeadlineMs).toBe(30_000);
+    expect(readConfig({ ...complete, LEASEHOLD_ISSUE_GRACE: "2s" }, server).issueDeadlineMs).toBe(1600);
+  });
+
+  it("refuses settings of TLS instead of ignoring them", () => {
+    expect(problemsOf({ ...complete, LEASEHOLD_TLS_CERT_FILE: "/cert.pem" })[0]).toContain(
+      "not supported yet",
+    );
+  });
+
+  it("splits the browsers' origins", () => {
+    const config = readConfig(
+      { ...complete, LEASEHOLD_CORS_ORIGINS: "https://a.example, https://b.example," },
+      server,
+    );
+    expect(config.corsOrigins).toEqual(["https://a.example", "https://b.example"]);
+  });
+});
+
+describe("formatAddress()", () => {
+  it("puts an IPv6 host in brackets", () => {
+    expect(formatAddress({ host: "::1", port: 8210 })).toBe("[::1]:8210");
+    expect(formatAddress({ host: "127.0.0.1", port: 8210 })).toBe("127.0.0.1:8210");
+  });
+});
