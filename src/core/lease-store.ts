@@ -104,7 +104,10 @@ export interface LeaseStore {
     ref: LeaseRef,
     change: { readonly expiresAtMs: number; readonly sealed?: Uint8Array },
   ): Promise<RenewOutcome>;
-  /** Takes leases of one mount into `revoking`, due again when `visibleAtMs` passes; answers in the order asked. */
+  /**
+   * Takes leases of one mount into `revoking`, due again after `visibilityMs`; answers in the order asked. With 0 ms
+   * nobody holds them: they are due at once, to whoever comes first.
+   */
   claim(
     accessor: string,
     claims: readonly Claim[],

@@ -109,8 +109,7 @@ export function createMassRevoker({ leases, clock, telemetry, wake }: MassRevoke
       Math.max(0, untilMs - clock.nowMs()),
       AbortSignal.any([signal, waitOver.signal]),
     );
-    const taken = await Promise.race([taking, patience]);
-    waitOver.abort();
+    const taken = await Promise.race([taking, patience]).finally(() => waitOver.abort());
     if (taken === undefined) {
       // So many that the caller cannot wait: they are taken all the same.
       taking.catch((error) =>

@@ -135,8 +135,10 @@ export function createRevoker(options: RevokerOptions): Revoker {
     if (retry.reason.code === "INTERNAL") telemetry.backgroundFailed(`revoking ${ref.id}`, error);
     const retryAtMs = (await leases.nowMs()) + retry.afterMs;
     const { usesAttempt, isIrrevocable } = retry;
-    await leases.fail(ref, { fence, error: retry.error, retryAtMs, usesAttempt, isIrrevocable });
-    telemetry.revocationFailed({ id: ref.id, isIrrevocable, error: retry.error });
+    const failure = { fence, error: retry.error, retryAtMs, usesAttempt, isIrrevocable };
+    const outcome = await leases.fail(ref, failure);
+    // Stale: it has ended after all, with the reply lost, or is another worker's by now.
+    if (outcome === "done") telemetry.revocationFailed({ id: ref.id, isIrrevocable, error: retry.error });
     return retry;
   };
 

@@ -29,7 +29,7 @@ async function createWorld(scenario: Scenario): Promise<World> {
   return world;
 }
 
-/** Lets the server act, and the clock run for as long as any of that takes. */
+/** Lets the server act, and the clock run for as long as that can take. */
 async function act(scenario: Scenario, world: World): Promise<void> {
   void scenario.act(world).catch(() => {});
   await world.harness.clock.advance(5000);

@@ -93,6 +93,7 @@ describe("revoke()", () => {
     harness.leases.breakNext("finish", "after");
     await revoke();
     nothingIsLeft();
+    expect(harness.telemetry.some(([kind]) => kind === "revocationFailed")).toBe(false);
   });
 
   test("does not disarm again what is recorded as disarmed", async () => {
