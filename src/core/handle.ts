@@ -110,7 +110,8 @@ function secretOperations({ mounts, lessor }: HandleOptions): {
     const { mount, rest } = await mounts.find(fullPath);
     const match = routePath(mount.backend.paths, rest, mount.path);
     const handler = operationOf(match.definition, operation, fullPath);
-    if (mount.record.state === "unmounting" && operation !== "list") throw unmounting(mount.path);
+    const isUnmounting = mount.record.state === "unmounting";
+    if (isUnmounting && (operation === "write" || operation === "delete")) throw unmounting(mount.path);
     const answer = await handler.handle({
       path: rest,
       fullPath,
@@ -122,6 +123,7 @@ function secretOperations({ mounts, lessor }: HandleOptions): {
       signal,
     });
     const warnings = answer.warnings ?? [];
+    if (answer.issue && isUnmounting) throw unmounting(mount.path);
     if (!answer.issue) return { ...answer, reply: { data: answer.data, lease: undefined, warnings } };
     const issued = await lessor.issue({ mount, path: fullPath, issue: answer.issue, caller, signal });
     const { secret, lease } = issued;
