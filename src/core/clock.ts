@@ -14,6 +14,9 @@ export interface Timeout {
   stop(): void;
 }
 
+/** An abort without a reason would make an exception with its stack, each time and for nobody. */
+const letGo = "The limit is not needed any more.";
+
 /** Starts a limit of `ms` milliseconds by a clock. */
 export function startTimeout(clock: Clock, ms: number): Timeout {
   const limit = new AbortController();
@@ -21,7 +24,7 @@ export function startTimeout(clock: Clock, ms: number): Timeout {
   void clock.sleep(ms, stopped.signal).then(() => {
     if (!stopped.signal.aborted) limit.abort(new DOMException(`${ms} ms are over.`, "TimeoutError"));
   });
-  return { signal: limit.signal, stop: () => stopped.abort() };
+  return { signal: limit.signal, stop: () => stopped.abort(letGo) };
 }
 
 /** The clock of the process. */

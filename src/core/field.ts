@@ -70,14 +70,14 @@ export function stringField(
   return define("string", description, options, (value, name) => {
     if (typeof value === "object") throw invalidField(name, `must be a string, not ${shape(value)}.`);
     const text = String(value);
-    const shown = options.isSecret ? "the value given" : quote(text);
+    const shown = () => (options.isSecret ? "the value given" : quote(text));
     if (text.length > lengthMax)
       throw invalidField(name, `must be at most ${lengthMax} characters; it has ${text.length}.`);
     if (options.allowed && !options.allowed.includes(text)) {
-      throw invalidField(name, `must be one of ${options.allowed.map(quote).join(", ")}, not ${shown}.`);
+      throw invalidField(name, `must be one of ${options.allowed.map(quote).join(", ")}, not ${shown()}.`);
     }
     if (options.pattern && !options.pattern.regexp.test(text)) {
-      throw invalidField(name, `must be ${options.pattern.words}, not ${shown}.`);
+      throw invalidField(name, `must be ${options.pattern.words}, not ${shown()}.`);
     }
     return text;
   });

@@ -10,10 +10,21 @@ export interface PathMatch {
   readonly params: Readonly<Record<string, string>>;
 }
 
-/** Matches a path against a pattern; answers the variable parts, or undefined. */
-function matchPattern(pattern: string, path: string): Record<string, string> | undefined {
-  const wanted = pattern.replace(/\/$/, "").split("/");
-  const given = path.split("/");
+/** The segments of a pattern, split once: every request asks for them. */
+const segmentsOf = new Map<string, readonly string[]>();
+
+function patternSegments(pattern: string): readonly string[] {
+  let segments = segmentsOf.get(pattern);
+  if (segments === undefined) {
+    segments = pattern.replace(/\/$/, "").split("/");
+    segmentsOf.set(pattern, segments);
+  }
+  return segments;
+}
+
+/** Matches the segments of a path against a pattern; answers the variable parts, or undefined. */
+function matchPattern(pattern: string, given: readonly string[]): Record<string, string> | undefined {
+  const wanted = patternSegments(pattern);
   const params: Record<string, string> = {};
   for (const [at, part] of wanted.entries()) {
     if (part.startsWith(":") && part.endsWith("*")) {
@@ -32,8 +43,9 @@ function matchPattern(pattern: string, path: string): Record<string, string> | u
 
 /** Finds the first path of a backend that matches. */
 export function findPath(paths: readonly PathDefinition[], path: string): PathMatch | undefined {
+  const given = path.split("/");
   for (const definition of paths) {
-    const params = matchPattern(definition.pattern, path);
+    const params = matchPattern(definition.pattern, given);
     if (params) return { definition, params };
   }
   return undefined;

@@ -1,8 +1,8 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import type { Caller } from "./caller.ts";
 import { CoreError } from "./errors.ts";
 
-const digest = (token: string): Buffer => createHash("sha256").update(token).digest();
+const digest = (token: string): Buffer => hash("sha256", token, "buffer");
 
 /** Tells who a token belongs to. Throws `UNAUTHENTICATED`. */
 export type Authenticate = (token: string | undefined) => Caller;

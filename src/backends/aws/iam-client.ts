@@ -16,6 +16,7 @@ import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { AwsFailure, classifyAwsError } from "./aws-failure.ts";
 import type { Iam, IamSettings, Tags } from "./iam.ts";
 import { belongingCalls } from "./iam-client-belongings.ts";
+import { SigningHash } from "./signing-hash.ts";
 
 /** Longest wait for a connection, and for a whole call, in milliseconds. IAM answers in well under a second, and a revocation may send one call twice. */
 const connectionTimeoutMs = 3000;
@@ -41,6 +42,7 @@ export function connectSdkIam(settings: IamSettings): Iam {
     useDualstackEndpoint: false,
     authSchemePreference: [],
     userAgentAppId: "leasehold",
+    sha256: SigningHash,
     ignoreConfiguredEndpointUrls: true,
     disableClockSkewCorrection: false,
     requestHandler: {

@@ -74,9 +74,18 @@ export function createRootAccess(options: {
     return current.iam;
   };
 
+  // Those who open at the same time, as the two halves of a revocation do, share one read.
+  let reading: ReturnType<typeof readRootConfig> | undefined;
+  const readConfig = (): ReturnType<typeof readRootConfig> => {
+    reading ??= readRootConfig(storage).finally(() => {
+      reading = undefined;
+    });
+    return reading;
+  };
+
   return {
     async open(mountPath) {
-      const config = await readRootConfig(storage);
+      const config = await readConfig();
       if (config === undefined) throw notConfigured(mountPath);
       return {
         iam: clientOf(config),
