@@ -4,6 +4,7 @@ import { WrongRootKeyError } from "./core/keyring.ts";
 import { type DevEnvironment, openDevEnvironment } from "./dev/dev-environment.ts";
 import { NoRedisError } from "./dev/redis/no-redis-error.ts";
 import { UnsuitableRedisError } from "./redis/check-redis.ts";
+import { ListenError } from "./rpc/listener.ts";
 import { createLog } from "./rpc/log.ts";
 import { type RunningServer, type ServerConfig, startServer } from "./server.ts";
 
@@ -16,6 +17,10 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 /** What has to change before a start can succeed, so that restarting is no use. */
 const isMisconfiguration = (error: unknown): boolean =>
   [ConfigError, NoRedisError, WrongRootKeyError, UnsuitableRedisError].some((kind) => error instanceof kind);
+
+/** What tells a person all there is to know by its message; of anything else the stack is needed. */
+const isExplained = (error: unknown): boolean =>
+  isMisconfiguration(error) || error instanceof CoreError || error instanceof ListenError;
 
 /**
  * Runs a server until SIGTERM or SIGINT, and answers the exit code: 0 after a
@@ -38,7 +43,7 @@ export async function runServer(options: { readonly isDev: boolean }): Promise<n
     log.info({ signal }, "stopping; calls under way may finish");
     return exitDone;
   } catch (error) {
-    say(isMisconfiguration(error) || error instanceof CoreError ? messageOf(error) : stackOf(error));
+    say(isExplained(error) ? messageOf(error) : stackOf(error));
     return isMisconfiguration(error) ? exitMisconfigured : exitFailed;
   } finally {
     await server?.stop();

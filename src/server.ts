@@ -2,7 +2,7 @@ import { backendTypes } from "./backends/index.ts";
 import { type Config, formatAddress } from "./config.ts";
 import { createBarrier } from "./core/barrier.ts";
 import { systemClock } from "./core/clock.ts";
-import { createCore } from "./core/core.ts";
+import { type Core, createCore } from "./core/core.ts";
 import { engineDefaults } from "./core/engine-settings.ts";
 import { openKeyring } from "./core/keyring.ts";
 import { rootTokenAuthenticator } from "./core/token.ts";
@@ -51,11 +51,13 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
         log.warn({ reason: event.reason }, "redis is away; calls are answered unavailable until it is back");
     },
   });
+  let core: Core | undefined;
+  const stopCore = async (): Promise<void> => core?.stop();
   try {
     const report = await prepareRedis(redis);
     for (const warning of report.warnings) log.warn(warning);
     const storage = createRedisStorage(redis);
-    const core = createCore({
+    core = createCore({
       leases: createRedisLeaseStore({ client: redis }),
       storage,
       wakeups: createRedisWakeups({ url: config.redisUrl }),
@@ -97,12 +99,14 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
       async stop() {
         clearInterval(health);
         await servers.drain(drainMsMax);
-        await core.stop();
+        await stopCore();
         await servers.close();
         await redis.close();
       },
     };
   } catch (error) {
+    // What goes on in the background would keep the process alive.
+    await stopCore();
     await redis.close();
     throw error;
   }

@@ -20,8 +20,9 @@ export interface EngineSettings extends TtlDefaults {
 
 /** Settings that nobody has to change; the rest comes from the configuration. */
 export const engineDefaults = {
-  attemptMs: 12_000,
-  visibilityMs: 20_000,
+  // A server that dies while it revokes holds its claims this long: two slow calls fit, and nobody waits for more.
+  attemptMs: 8_000,
+  visibilityMs: 12_000,
   laneConcurrency: 32,
   revokeWaitMs: 10_000,
 } as const satisfies Partial<EngineSettings>;

@@ -33,11 +33,13 @@ const causes: Readonly<Record<string, string>> = {
   ENOTFOUND: "the host name is not known; choose an address of this machine",
 };
 
-function listenError(options: ListenerOptions, cause: NodeJS.ErrnoException): Error {
-  const why = causes[cause.code ?? ""] ?? cause.message;
-  return new Error(`Cannot listen for ${options.name} on "${options.host}:${options.port}": ${why}.`, {
-    cause,
-  });
+/** Thrown where an address cannot be listened on; its message says why, and what to do. */
+export class ListenError extends Error {
+  constructor(options: Pick<ListenerOptions, "name" | "host" | "port">, cause: NodeJS.ErrnoException) {
+    const why = causes[cause.code ?? ""] ?? cause.message;
+    super(`Cannot listen for ${options.name} on "${options.host}:${options.port}": ${why}.`, { cause });
+    this.name = "ListenError";
+  }
 }
 
 /**
@@ -59,12 +61,12 @@ export class Listener {
     this.#server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#admit(socket));
   }
 
-  /** Starts to listen; rejects with a sentence where the address cannot be had. */
+  /** Starts to listen; rejects with a `ListenError` where the address cannot be had. */
   static async open(options: ListenerOptions): Promise<Listener> {
     const listener = new Listener(options);
     await new Promise<void>((resolve, reject) => {
       const server = listener.#server;
-      server.once("error", (error) => reject(listenError(options, error)));
+      server.once("error", (error) => reject(new ListenError(options, error)));
       server.listen({ host: options.host, port: options.port }, () => {
         server.removeAllListeners("error");
         // Accepting can fail later, for want of file descriptors; the connections there are go on.

@@ -19,6 +19,7 @@ import {
 } from "../../src/dev/simulator/simulator.ts";
 import { snapshotText } from "../../src/dev/simulator/snapshot.ts";
 import { type ServerProcess, startServerProcess } from "../../src/dev/start-server-process.ts";
+import { compileCacheEnv } from "./compile-cache.ts";
 import { startTestRedis, type TestRedis, type TestRedisOptions } from "./redis-server.ts";
 
 /** How a deployment differs from the usual one: a single server with short times. */
@@ -164,6 +165,7 @@ async function assemble(
   ends.push(() => (isAwsUp ? aws.close() : undefined));
   const rootToken = `lh.${randomBytes(24).toString("base64url")}`;
   const env = {
+    ...(await compileCacheEnv()),
     ...shortTimes,
     LEASEHOLD_REDIS_URL: redis.url,
     LEASEHOLD_ROOT_KEY: randomBytes(32).toString("base64"),
@@ -186,7 +188,9 @@ async function assemble(
     servers.push(server);
     return server;
   };
-  await Promise.all(Array.from({ length: options.servers ?? 1 }, () => startServer()));
+  // All have to have ended their start before any of it can be ended.
+  const starts = await Promise.allSettled(Array.from({ length: options.servers ?? 1 }, () => startServer()));
+  for (const start of starts) if (start.status === "rejected") throw start.reason;
 
   const newest = (): DeployedServer => {
     const server = servers.at(-1);
