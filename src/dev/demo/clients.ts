@@ -29,7 +29,7 @@ export async function playClients(stage: Stage, world: World): Promise<void> {
   stage.scene("The same read by other clients");
   stage.tell("With grpcurl, by server reflection. To try it, run `npm run dev` and copy this line:");
   stage.tell(
-    `grpcurl -plaintext -H "authorization: Bearer $LEASEHOLD_TOKEN" -d '${body}' ${new URL(grpcUrl).host} leasehold.v1.SecretService/Read`,
+    `grpcurl -plaintext -H "authorization: Bearer $LEASEHOLD_TOKEN" -d '${body}' 127.0.0.1:8210 leasehold.v1.SecretService/Read`,
   );
 
   const url = `${httpUrl}/leasehold.v1.SecretService/Read`;
