@@ -237,7 +237,7 @@ function parseJsonObject(text: string, name: string, code?: "INVALID_FIELD" | "I
 /** Where a JSON text breaks, as line and column, without showing the text. */
 function jsonProblem(text: string, error: unknown): string {
   const at = jsonBreak(text, error);
-  if (at >= text.length) return "it ends too early";
+  if (at >= text.length) return `it ends too early, at position ${text.length}`;
   const before = text.slice(0, at).split("\n");
   return `it breaks at line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1} (position ${at})`;
 }

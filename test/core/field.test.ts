@@ -81,9 +81,9 @@ describe("a field", () => {
   });
 
   test.each([
-    ["", "it ends too early"],
-    ['{"a": tru', "it ends too early"],
-    ['{"a":"b', "it ends too early"],
+    ["", "it ends too early, at position 0"],
+    ['{"a": tru', "it ends too early, at position 9"],
+    ['{"a":"b', "it ends too early, at position 7"],
     ["policy", "it breaks at line 1, column 1 (position 0)"],
     ['{"a":1,}', "it breaks at line 1, column 8 (position 7)"],
     ["{a:1}", "it breaks at line 1, column 2 (position 1)"],
