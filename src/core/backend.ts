@@ -99,6 +99,15 @@ export interface SecretTypeDefinition<Input, Handle extends JsonObject> {
     handle: Handle,
     context: { readonly expiresAtMs: number; readonly signal: AbortSignal },
   ): Promise<Handle | undefined>;
+  /**
+   * What is stored before a secret is made anew: it must name whatever can exist from then on, the earlier secret and the
+   * next. Absent, with `reissue`, where a lost secret cannot be made anew.
+   */
+  planReissue?(handle: Handle): Handle;
+  /** Makes the secret of a live lease anew, from what `planReissue` has answered: the earlier one is deleted first. */
+  reissue?(handle: Handle, context: { readonly signal: AbortSignal }): Promise<Created<Handle>>;
+  /** What a person has to look after when the lease is forgotten instead of revoked, a sentence each, with names and no secrets. */
+  leftBehind?(handle: Handle): readonly string[];
   /** The one step that makes the secret useless. */
   disarm?(handle: Handle, context: { readonly signal: AbortSignal }): Promise<void>;
   /**
@@ -120,12 +129,14 @@ export interface Issue {
   readonly input: unknown;
   /** What the request, the role and the backend say about TTLs. */
   readonly ttl: TtlSources;
+  /** How many leases of the role may live at the same time; undefined means no limit. */
+  readonly maxLeases?: number | undefined;
 }
 
 /** A secret type, and the way to ask for one with its input checked by the compiler. */
 export interface DefinedSecretType<Input> {
   readonly type: SecretType;
-  issue(request: { readonly role: string; readonly input: Input; readonly ttl: TtlSources }): Issue;
+  issue(request: Omit<Issue, "secretType" | "input"> & { readonly input: Input }): Issue;
 }
 
 /**

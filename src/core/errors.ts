@@ -27,7 +27,10 @@ export type ErrorCode =
   | "LIMIT_EXCEEDED"
   | "INTERNAL"
   | "CANCELLED"
-  | "DEADLINE_EXCEEDED";
+  | "DEADLINE_EXCEEDED"
+  | "LEASE_ACTIVE"
+  | "NEEDS_FORCE"
+  | "IDEMPOTENCY_CONFLICT";
 
 /** Facts about a failure by name (`path`, `field`, `aws_code`); never secret material. */
 export type ErrorDetails = Readonly<Record<string, string>>;

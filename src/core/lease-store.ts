@@ -20,8 +20,26 @@ export interface StoredLease extends LeaseRef {
   readonly isRenewable: boolean;
 }
 
+/** How many leases may live at the same time, of the whole mount or of the new lease's role; an issuing one counts. */
+export interface LeaseLimit {
+  readonly of: "mount" | "role";
+  readonly max: number;
+}
+
+/** Makes a repeated `begin` find the lease of the first one. */
+export interface Idempotency {
+  /** Digest of caller, path and the caller's own key: at most 64 characters. */
+  readonly key: string;
+  /** How long it is remembered. */
+  readonly memoryMs: number;
+}
+
 /** What a new lease starts with. */
 export interface NewLease extends LeaseRef {
+  /** Checked together with the begin, so that no two servers pass them at once. */
+  readonly limits?: readonly LeaseLimit[];
+  /** Written together with the begin. */
+  readonly idempotency?: Idempotency;
   readonly sealed: Uint8Array;
   readonly role: string;
   readonly caller: string;
@@ -34,14 +52,23 @@ export interface NewLease extends LeaseRef {
   readonly fence: string;
 }
 
-/** Answer of `begin`. `skewed` means that `issuedAtMs` is more than a second off the store's time: nothing was stored. */
-export type BeginOutcome = "begun" | "unmounting" | "unmounted" | { readonly skewedNowMs: number };
+/**
+ * Answer of `begin`; every answer but `begun` means that nothing was stored. `skewed`: `issuedAtMs` is more than a
+ * second off the store's time. `limited`: a limit is reached. `existing`: the same idempotency key has a lease already, which may have ended since.
+ */
+export type BeginOutcome =
+  | "begun"
+  | "unmounting"
+  | "unmounted"
+  | { readonly skewedNowMs: number }
+  | { readonly limited: LeaseLimit & { readonly live: number } }
+  | { readonly existingId: string };
 
 /** Answer of `activate`. `lost` means that the lease was claimed, or is gone, or its grace has passed. */
 export type ActivateOutcome = "active" | "lost";
 
-/** Answer of `renew`. `ended` means that the lease is not active or past its expiry. */
-export type RenewOutcome = "renewed" | "ended" | "unknown";
+/** Answer of `renew`. `ended`: the lease is not active or past its expiry. `changed`: somebody else has renewed it meanwhile. */
+export type RenewOutcome = "renewed" | "changed" | "ended" | "unknown";
 
 /** Answer of the calls that check a fence: `stale` means that somebody else works on the lease now, or finished it. */
 export type FencedOutcome = "done" | "stale";
@@ -67,6 +94,28 @@ export interface FailedAttempt {
   readonly usesAttempt: boolean;
   /** True moves the lease to `irrevocable`. */
   readonly isIrrevocable: boolean;
+}
+
+/** One entry of a mount's events: a transition of a lease. */
+export interface StoredEvent {
+  /** Where it stands among the events of its mount: the bounds of `readEvents`. */
+  readonly position: string;
+  readonly kind:
+    | "begin"
+    | "activate"
+    | "renew"
+    | "claim"
+    | "disarmed"
+    | "finish"
+    | "forget"
+    | "fail"
+    | "reopen";
+  readonly leaseId: string;
+  readonly atMs: number;
+  /** Set for `begin`, `activate` and `renew`. */
+  readonly expiresAtMs: number | undefined;
+  /** Set for `fail`: where it led to. */
+  readonly state: LeaseState | undefined;
 }
 
 /** Number of leases of a mount. */
@@ -102,8 +151,21 @@ export interface LeaseStore {
   /** Moves the expiry of an active lease. */
   renew(
     ref: LeaseRef,
-    change: { readonly expiresAtMs: number; readonly sealed?: Uint8Array },
+    change: {
+      /** The expiry that the new one was reckoned from; where it is another by now, nothing is changed. */
+      readonly expectedExpiresAtMs: number;
+      readonly expiresAtMs: number;
+      readonly sealed?: Uint8Array;
+    },
   ): Promise<RenewOutcome>;
+  /**
+   * Takes an active lease back into `issuing`, due at the end of a grace or at its expiry, whichever comes first, so that its
+   * secret can be made anew and activated. A crash meanwhile ends the lease. Run again with the same fence, it answers the same.
+   */
+  reopen(
+    ref: LeaseRef,
+    change: { readonly fence: string; readonly graceMs: number; readonly sealed: Uint8Array },
+  ): Promise<"reopened" | "ended" | "busy" | "unknown">;
   /**
    * Takes leases of one mount into `revoking`, due again after `visibilityMs`; answers in the order asked. With 0 ms
    * nobody holds them: they are due at once, to whoever comes first.
@@ -125,8 +187,14 @@ export interface LeaseStore {
       readonly next: { readonly keepClaim: true } | { readonly retryAtMs: number };
     },
   ): Promise<FencedOutcome>;
-  /** Drops the record and remembers for 24 hours that the id has ended. Accepts the issuer's fence, too. */
-  finish(ref: LeaseRef, change: { readonly fence: string } & LeaseIndexing): Promise<FencedOutcome>;
+  /**
+   * Drops the record and remembers for 24 hours that the id has ended. Accepts the issuer's fence, too. `isForgotten` is told in
+   * the event: what the lease stands for may live on.
+   */
+  finish(
+    ref: LeaseRef,
+    change: { readonly fence: string; readonly isForgotten?: boolean } & LeaseIndexing,
+  ): Promise<FencedOutcome>;
   /** Records a failed attempt, ends the claim, and makes the lease due again. */
   fail(ref: LeaseRef, change: { readonly fence: string } & FailedAttempt): Promise<FencedOutcome>;
   /** Reads one lease. */
@@ -154,6 +222,26 @@ export interface LeaseStore {
     readonly nextDueAtMs: number | undefined;
     readonly nowMs: number;
   }>;
+  /**
+   * The leases of a mount in state `active` that come due after `fromMs` and not after `toMs`, at most `limit`, earliest
+   * first.
+   */
+  dueBetween(
+    accessor: string,
+    range: { readonly fromMs: number; readonly toMs: number; readonly limit: number },
+  ): Promise<readonly StoredLease[]>;
+  /**
+   * Events of a mount that come after the position `after`, oldest first, at most `limit`; `""` means the very first.
+   * Answers at once, also with none. `hasGap`: events between `after` and the first one given were dropped, since only the newest are kept.
+   */
+  readEvents(
+    accessor: string,
+    range: { readonly after: string; readonly limit: number },
+  ): Promise<{ readonly events: readonly StoredEvent[]; readonly hasGap: boolean }>;
+  /** The position of the newest event of a mount; `readEvents` after it gives only what is yet to come. */
+  newestEvent(accessor: string): Promise<string>;
+  /** A number that every transition of the mount raises; 0 for a mount that is not known. */
+  epoch(accessor: string): Promise<number>;
   /** Sets what `begin` checks. `unmounting` is durable when this resolves. */
   setMountState(accessor: string, state: "mounted" | "unmounting"): Promise<void>;
   /** Removes the bookkeeping of a mount; answers false, and removes nothing, while a lease is left. */

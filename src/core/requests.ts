@@ -6,10 +6,12 @@ export interface LeaseView extends Lease {
   readonly ttlLeftMs: number;
 }
 
-/** TTL settings of a mount, in milliseconds; what is undefined is not set. */
+/** Settings of a mount, times in milliseconds; what is undefined is not set. */
 export interface MountTuning {
   readonly defaultTtlMs?: number;
   readonly maxTtlMs?: number;
+  /** How many leases may live at the same time. */
+  readonly maxLeases?: number;
 }
 
 /** A mount as callers see it. */
@@ -58,6 +60,35 @@ export interface PathHelp {
   readonly paths: readonly { readonly pattern: string; readonly summary: string }[];
 }
 
+/** What happened to a lease; `gap` says that events were lost, and has no lease. */
+export type LeaseEventKind =
+  | "issued"
+  | "renewed"
+  | "expiringSoon"
+  | "revoked"
+  | "failed"
+  | "irrevocable"
+  | "forgotten"
+  | "gap";
+
+/** An event as callers see it. A lease that is gone has its id and its path, and the times that are still known. */
+export interface LeaseEventView {
+  readonly kind: LeaseEventKind;
+  readonly lease: (Pick<LeaseView, "id" | "path"> & Partial<LeaseView>) | undefined;
+  readonly resumeToken: string;
+  readonly occurredAtMs: number;
+}
+
+/** Whether this server revokes what is due, or only observes, and why. */
+export interface OperatorStatus {
+  readonly isObserveOnly: boolean;
+  readonly reasons: readonly string[];
+  readonly observingSinceMs: number | undefined;
+  /** How many leases are due and left alone, and the ids of some of them, at most 100. */
+  readonly wouldRevoke: number;
+  readonly wouldRevokeIds: readonly string[];
+}
+
 /**
  * Everything that can be asked of the product: input and output of each
  * operation. `handle` is the only way in.
@@ -91,7 +122,12 @@ export interface Operations {
     readonly output: MountView;
   };
   readonly read: {
-    readonly input: { readonly path: string; readonly data: JsonObject };
+    readonly input: {
+      readonly path: string;
+      readonly data: JsonObject;
+      /** Names this read for its caller; see `ReadRequest`. Empty and undefined mean none. */
+      readonly idempotencyKey?: string;
+    };
     readonly output: SecretReply;
   };
   readonly write: {
@@ -135,6 +171,26 @@ export interface Operations {
       readonly byState: Readonly<Partial<Record<LeaseState, number>>>;
       readonly total: number;
     };
+  };
+  /** Attempts at once to revoke a lease that is being revoked, or is irrevocable. Throws `LEASE_ACTIVE` for another. */
+  readonly retryLease: {
+    readonly input: { readonly leaseId: string };
+    readonly output: { readonly warnings: readonly string[] };
+  };
+  /** Drops the record of a lease that is being revoked, or is irrevocable. Throws `NEEDS_FORCE`, saying what would be left, `LEASE_ACTIVE`. */
+  readonly forgetLease: {
+    readonly input: { readonly leaseId: string; readonly isForced: boolean };
+    readonly output: { readonly leftBehind: readonly string[] };
+  };
+  /** Resolves once it watches; the events end when the context's signal aborts. */
+  readonly watchLeases: {
+    readonly input: { readonly prefix: string; readonly resumeToken: string };
+    readonly output: AsyncIterable<LeaseEventView>;
+  };
+  readonly operatorStatus: { readonly input: Record<never, never>; readonly output: OperatorStatus };
+  readonly operatorResume: {
+    readonly input: Record<never, never>;
+    readonly output: { readonly due: number };
   };
 }
 

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file leasehold/v1/leases.proto.
  */
 export const file_leasehold_v1_leases: GenFile = /*@__PURE__*/
-  fileDesc("ChlsZWFzZWhvbGQvdjEvbGVhc2VzLnByb3RvEgxsZWFzZWhvbGQudjEi7wIKBUxlYXNlEgoKAmlkGAEgASgJEiYKA3R0bBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCglyZW5ld2FibGUYAyABKAgSLQoJaXNzdWVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5tYXhfZXhwaXJlc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoFc3RhdGUYByABKA4yGC5sZWFzZWhvbGQudjEuTGVhc2VTdGF0ZRIMCgRwYXRoGAggASgJEhIKCmxhc3RfZXJyb3IYCSABKAkSEAoIYXR0ZW1wdHMYCiABKAUSLwoLZGlzYXJtZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIi0KGUxlYXNlU2VydmljZUxvb2t1cFJlcXVlc3QSEAoIbGVhc2VfaWQYASABKAkiQAoaTGVhc2VTZXJ2aWNlTG9va3VwUmVzcG9uc2USIgoFbGVhc2UYASABKAsyEy5sZWFzZWhvbGQudjEuTGVhc2UinwEKF0xlYXNlU2VydmljZUxpc3RSZXF1ZXN0Eg4KBnByZWZpeBgBIAEoCRIdCglwYWdlX3NpemUYAiABKAVCCrpIBxoFGOgHKAASHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgBASNwoGc3RhdGVzGAQgAygOMhgubGVhc2Vob2xkLnYxLkxlYXNlU3RhdGVCDbpICpIBByIFggECEAEiWAoYTGVhc2VTZXJ2aWNlTGlzdFJlc3BvbnNlEiMKBmxlYXNlcxgBIAMoCzITLmxlYXNlaG9sZC52MS5MZWFzZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiWAoMUmVuZXdSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJEjYKCWluY3JlbWVudBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgAiRQoNUmVuZXdSZXNwb25zZRIiCgVsZWFzZRgBIAEoCzITLmxlYXNlaG9sZC52MS5MZWFzZRIQCgh3YXJuaW5ncxgCIAMoCSIhCg1SZXZva2VSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJIiIKDlJldm9rZVJlc3BvbnNlEhAKCHdhcm5pbmdzGAEgAygJIi4KE1Jldm9rZVByZWZpeFJlcXVlc3QSFwoGcHJlZml4GAEgASgJQge6SARyAhABIjgKFFJldm9rZVByZWZpeFJlc3BvbnNlEg8KB3Jldm9rZWQYASABKAMSDwoHcGVuZGluZxgCIAEoAyIqChhMZWFzZVNlcnZpY2VDb3VudFJlcXVlc3QSDgoGcHJlZml4GAEgASgJIlkKGUxlYXNlU2VydmljZUNvdW50UmVzcG9uc2USLQoGY291bnRzGAEgAygLMh0ubGVhc2Vob2xkLnYxLkxlYXNlU3RhdGVDb3VudBINCgV0b3RhbBgCIAEoAyJJCg9MZWFzZVN0YXRlQ291bnQSJwoFc3RhdGUYASABKA4yGC5sZWFzZWhvbGQudjEuTGVhc2VTdGF0ZRINCgVjb3VudBgCIAEoAyqRAQoKTGVhc2VTdGF0ZRIbChdMRUFTRV9TVEFURV9VTlNQRUNJRklFRBAAEhcKE0xFQVNFX1NUQVRFX0lTU1VJTkcQARIWChJMRUFTRV9TVEFURV9BQ1RJVkUQAhIYChRMRUFTRV9TVEFURV9SRVZPS0lORxADEhsKF0xFQVNFX1NUQVRFX0lSUkVWT0NBQkxFEAQy+gMKDExlYXNlU2VydmljZRJbCgZMb29rdXASJy5sZWFzZWhvbGQudjEuTGVhc2VTZXJ2aWNlTG9va3VwUmVxdWVzdBooLmxlYXNlaG9sZC52MS5MZWFzZVNlcnZpY2VMb29rdXBSZXNwb25zZRJVCgRMaXN0EiUubGVhc2Vob2xkLnYxLkxlYXNlU2VydmljZUxpc3RSZXF1ZXN0GiYubGVhc2Vob2xkLnYxLkxlYXNlU2VydmljZUxpc3RSZXNwb25zZRJACgVSZW5ldxIaLmxlYXNlaG9sZC52MS5SZW5ld1JlcXVlc3QaGy5sZWFzZWhvbGQudjEuUmVuZXdSZXNwb25zZRJDCgZSZXZva2USGy5sZWFzZWhvbGQudjEuUmV2b2tlUmVxdWVzdBocLmxlYXNlaG9sZC52MS5SZXZva2VSZXNwb25zZRJVCgxSZXZva2VQcmVmaXgSIS5sZWFzZWhvbGQudjEuUmV2b2tlUHJlZml4UmVxdWVzdBoiLmxlYXNlaG9sZC52MS5SZXZva2VQcmVmaXhSZXNwb25zZRJYCgVDb3VudBImLmxlYXNlaG9sZC52MS5MZWFzZVNlcnZpY2VDb3VudFJlcXVlc3QaJy5sZWFzZWhvbGQudjEuTGVhc2VTZXJ2aWNlQ291bnRSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("ChlsZWFzZWhvbGQvdjEvbGVhc2VzLnByb3RvEgxsZWFzZWhvbGQudjEi7wIKBUxlYXNlEgoKAmlkGAEgASgJEiYKA3R0bBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCglyZW5ld2FibGUYAyABKAgSLQoJaXNzdWVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5tYXhfZXhwaXJlc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoFc3RhdGUYByABKA4yGC5sZWFzZWhvbGQudjEuTGVhc2VTdGF0ZRIMCgRwYXRoGAggASgJEhIKCmxhc3RfZXJyb3IYCSABKAkSEAoIYXR0ZW1wdHMYCiABKAUSLwoLZGlzYXJtZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIi0KGUxlYXNlU2VydmljZUxvb2t1cFJlcXVlc3QSEAoIbGVhc2VfaWQYASABKAkiQAoaTGVhc2VTZXJ2aWNlTG9va3VwUmVzcG9uc2USIgoFbGVhc2UYASABKAsyEy5sZWFzZWhvbGQudjEuTGVhc2UinwEKF0xlYXNlU2VydmljZUxpc3RSZXF1ZXN0Eg4KBnByZWZpeBgBIAEoCRIdCglwYWdlX3NpemUYAiABKAVCCrpIBxoFGOgHKAASHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgBASNwoGc3RhdGVzGAQgAygOMhgubGVhc2Vob2xkLnYxLkxlYXNlU3RhdGVCDbpICpIBByIFggECEAEiWAoYTGVhc2VTZXJ2aWNlTGlzdFJlc3BvbnNlEiMKBmxlYXNlcxgBIAMoCzITLmxlYXNlaG9sZC52MS5MZWFzZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiWAoMUmVuZXdSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJEjYKCWluY3JlbWVudBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgAiRQoNUmVuZXdSZXNwb25zZRIiCgVsZWFzZRgBIAEoCzITLmxlYXNlaG9sZC52MS5MZWFzZRIQCgh3YXJuaW5ncxgCIAMoCSIhCg1SZXZva2VSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJIiIKDlJldm9rZVJlc3BvbnNlEhAKCHdhcm5pbmdzGAEgAygJIi4KE1Jldm9rZVByZWZpeFJlcXVlc3QSFwoGcHJlZml4GAEgASgJQge6SARyAhABIjgKFFJldm9rZVByZWZpeFJlc3BvbnNlEg8KB3Jldm9rZWQYASABKAMSDwoHcGVuZGluZxgCIAEoAyIqChhMZWFzZVNlcnZpY2VDb3VudFJlcXVlc3QSDgoGcHJlZml4GAEgASgJIlkKGUxlYXNlU2VydmljZUNvdW50UmVzcG9uc2USLQoGY291bnRzGAEgAygLMh0ubGVhc2Vob2xkLnYxLkxlYXNlU3RhdGVDb3VudBINCgV0b3RhbBgCIAEoAyJJCg9MZWFzZVN0YXRlQ291bnQSJwoFc3RhdGUYASABKA4yGC5sZWFzZWhvbGQudjEuTGVhc2VTdGF0ZRINCgVjb3VudBgCIAEoAyJJCgxXYXRjaFJlcXVlc3QSGAoGcHJlZml4GAEgASgJQgi6SAVyAxiwCRIfCgxyZXN1bWVfdG9rZW4YAiABKAlCCbpIBnIEGICABCI4Cg1XYXRjaFJlc3BvbnNlEicKBWV2ZW50GAEgASgLMhgubGVhc2Vob2xkLnYxLkxlYXNlRXZlbnQiowEKCkxlYXNlRXZlbnQSKgoEa2luZBgBIAEoDjIcLmxlYXNlaG9sZC52MS5MZWFzZUV2ZW50S2luZBIiCgVsZWFzZRgCIAEoCzITLmxlYXNlaG9sZC52MS5MZWFzZRIUCgxyZXN1bWVfdG9rZW4YAyABKAkSLwoLb2NjdXJyZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIiwKGExlYXNlU2VydmljZVJldHJ5UmVxdWVzdBIQCghsZWFzZV9pZBgBIAEoCSItChlMZWFzZVNlcnZpY2VSZXRyeVJlc3BvbnNlEhAKCHdhcm5pbmdzGAEgAygJIjwKGUxlYXNlU2VydmljZUZvcmdldFJlcXVlc3QSEAoIbGVhc2VfaWQYASABKAkSDQoFZm9yY2UYAiABKAgiMQoaTGVhc2VTZXJ2aWNlRm9yZ2V0UmVzcG9uc2USEwoLbGVmdF9iZWhpbmQYASADKAkqkQEKCkxlYXNlU3RhdGUSGwoXTEVBU0VfU1RBVEVfVU5TUEVDSUZJRUQQABIXChNMRUFTRV9TVEFURV9JU1NVSU5HEAESFgoSTEVBU0VfU1RBVEVfQUNUSVZFEAISGAoUTEVBU0VfU1RBVEVfUkVWT0tJTkcQAxIbChdMRUFTRV9TVEFURV9JUlJFVk9DQUJMRRAEKqgCCg5MZWFzZUV2ZW50S2luZBIgChxMRUFTRV9FVkVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASGwoXTEVBU0VfRVZFTlRfS0lORF9JU1NVRUQQARIcChhMRUFTRV9FVkVOVF9LSU5EX1JFTkVXRUQQAhIiCh5MRUFTRV9FVkVOVF9LSU5EX0VYUElSSU5HX1NPT04QAxIcChhMRUFTRV9FVkVOVF9LSU5EX1JFVk9LRUQQBBIbChdMRUFTRV9FVkVOVF9LSU5EX0ZBSUxFRBAFEiAKHExFQVNFX0VWRU5UX0tJTkRfSVJSRVZPQ0FCTEUQBhIeChpMRUFTRV9FVkVOVF9LSU5EX0ZPUkdPVFRFThAHEhgKFExFQVNFX0VWRU5UX0tJTkRfR0FQEAgy9QUKDExlYXNlU2VydmljZRJbCgZMb29rdXASJy5sZWFzZWhvbGQudjEuTGVhc2VTZXJ2aWNlTG9va3VwUmVxdWVzdBooLmxlYXNlaG9sZC52MS5MZWFzZVNlcnZpY2VMb29rdXBSZXNwb25zZRJVCgRMaXN0EiUubGVhc2Vob2xkLnYxLkxlYXNlU2VydmljZUxpc3RSZXF1ZXN0GiYubGVhc2Vob2xkLnYxLkxlYXNlU2VydmljZUxpc3RSZXNwb25zZRJACgVSZW5ldxIaLmxlYXNlaG9sZC52MS5SZW5ld1JlcXVlc3QaGy5sZWFzZWhvbGQudjEuUmVuZXdSZXNwb25zZRJDCgZSZXZva2USGy5sZWFzZWhvbGQudjEuUmV2b2tlUmVxdWVzdBocLmxlYXNlaG9sZC52MS5SZXZva2VSZXNwb25zZRJVCgxSZXZva2VQcmVmaXgSIS5sZWFzZWhvbGQudjEuUmV2b2tlUHJlZml4UmVxdWVzdBoiLmxlYXNlaG9sZC52MS5SZXZva2VQcmVmaXhSZXNwb25zZRJYCgVDb3VudBImLmxlYXNlaG9sZC52MS5MZWFzZVNlcnZpY2VDb3VudFJlcXVlc3QaJy5sZWFzZWhvbGQudjEuTGVhc2VTZXJ2aWNlQ291bnRSZXNwb25zZRJCCgVXYXRjaBIaLmxlYXNlaG9sZC52MS5XYXRjaFJlcXVlc3QaGy5sZWFzZWhvbGQudjEuV2F0Y2hSZXNwb25zZTABElgKBVJldHJ5EiYubGVhc2Vob2xkLnYxLkxlYXNlU2VydmljZVJldHJ5UmVxdWVzdBonLmxlYXNlaG9sZC52MS5MZWFzZVNlcnZpY2VSZXRyeVJlc3BvbnNlElsKBkZvcmdldBInLmxlYXNlaG9sZC52MS5MZWFzZVNlcnZpY2VGb3JnZXRSZXF1ZXN0GigubGVhc2Vob2xkLnYxLkxlYXNlU2VydmljZUZvcmdldFJlc3BvbnNlYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Lease describes what was issued and when it ends. It holds no secret.
@@ -448,6 +448,189 @@ export const LeaseStateCountSchema: GenMessage<LeaseStateCount> = /*@__PURE__*/
   messageDesc(file_leasehold_v1_leases, 13);
 
 /**
+ * WatchRequest says which leases to watch, and from when.
+ *
+ * @generated from message leasehold.v1.WatchRequest
+ */
+export type WatchRequest = Message<"leasehold.v1.WatchRequest"> & {
+  /**
+   * Start of the ids. Empty means all.
+   *
+   * @generated from field: string prefix = 1;
+   */
+  prefix: string;
+
+  /**
+   * The `resume_token` of the last event that was seen; empty means from now.
+   *
+   * @generated from field: string resume_token = 2;
+   */
+  resumeToken: string;
+};
+
+/**
+ * Describes the message leasehold.v1.WatchRequest.
+ * Use `create(WatchRequestSchema)` to create a new message.
+ */
+export const WatchRequestSchema: GenMessage<WatchRequest> = /*@__PURE__*/
+  messageDesc(file_leasehold_v1_leases, 14);
+
+/**
+ * WatchResponse is one event.
+ *
+ * @generated from message leasehold.v1.WatchResponse
+ */
+export type WatchResponse = Message<"leasehold.v1.WatchResponse"> & {
+  /**
+   * The event.
+   *
+   * @generated from field: leasehold.v1.LeaseEvent event = 1;
+   */
+  event?: LeaseEvent | undefined;
+};
+
+/**
+ * Describes the message leasehold.v1.WatchResponse.
+ * Use `create(WatchResponseSchema)` to create a new message.
+ */
+export const WatchResponseSchema: GenMessage<WatchResponse> = /*@__PURE__*/
+  messageDesc(file_leasehold_v1_leases, 15);
+
+/**
+ * LeaseEvent is something that happened to a lease.
+ *
+ * @generated from message leasehold.v1.LeaseEvent
+ */
+export type LeaseEvent = Message<"leasehold.v1.LeaseEvent"> & {
+  /**
+   * What happened.
+   *
+   * @generated from field: leasehold.v1.LeaseEventKind kind = 1;
+   */
+  kind: LeaseEventKind;
+
+  /**
+   * The lease. One that is gone has its id, its path and the times that are
+   * still known.
+   *
+   * @generated from field: leasehold.v1.Lease lease = 2;
+   */
+  lease?: Lease | undefined;
+
+  /**
+   * Where to go on after this event.
+   *
+   * @generated from field: string resume_token = 3;
+   */
+  resumeToken: string;
+
+  /**
+   * When it happened.
+   *
+   * @generated from field: google.protobuf.Timestamp occurred_at = 4;
+   */
+  occurredAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message leasehold.v1.LeaseEvent.
+ * Use `create(LeaseEventSchema)` to create a new message.
+ */
+export const LeaseEventSchema: GenMessage<LeaseEvent> = /*@__PURE__*/
+  messageDesc(file_leasehold_v1_leases, 16);
+
+/**
+ * LeaseServiceRetryRequest names the lease.
+ *
+ * @generated from message leasehold.v1.LeaseServiceRetryRequest
+ */
+export type LeaseServiceRetryRequest = Message<"leasehold.v1.LeaseServiceRetryRequest"> & {
+  /**
+   * Id of the lease.
+   *
+   * @generated from field: string lease_id = 1;
+   */
+  leaseId: string;
+};
+
+/**
+ * Describes the message leasehold.v1.LeaseServiceRetryRequest.
+ * Use `create(LeaseServiceRetryRequestSchema)` to create a new message.
+ */
+export const LeaseServiceRetryRequestSchema: GenMessage<LeaseServiceRetryRequest> = /*@__PURE__*/
+  messageDesc(file_leasehold_v1_leases, 17);
+
+/**
+ * LeaseServiceRetryResponse says that the lease is gone.
+ *
+ * @generated from message leasehold.v1.LeaseServiceRetryResponse
+ */
+export type LeaseServiceRetryResponse = Message<"leasehold.v1.LeaseServiceRetryResponse"> & {
+  /**
+   * What the caller should know.
+   *
+   * @generated from field: repeated string warnings = 1;
+   */
+  warnings: string[];
+};
+
+/**
+ * Describes the message leasehold.v1.LeaseServiceRetryResponse.
+ * Use `create(LeaseServiceRetryResponseSchema)` to create a new message.
+ */
+export const LeaseServiceRetryResponseSchema: GenMessage<LeaseServiceRetryResponse> = /*@__PURE__*/
+  messageDesc(file_leasehold_v1_leases, 18);
+
+/**
+ * LeaseServiceForgetRequest names the lease to drop.
+ *
+ * @generated from message leasehold.v1.LeaseServiceForgetRequest
+ */
+export type LeaseServiceForgetRequest = Message<"leasehold.v1.LeaseServiceForgetRequest"> & {
+  /**
+   * Id of the lease; it is being revoked, or irrevocable.
+   *
+   * @generated from field: string lease_id = 1;
+   */
+  leaseId: string;
+
+  /**
+   * False only says what would be left behind, in an error.
+   *
+   * @generated from field: bool force = 2;
+   */
+  force: boolean;
+};
+
+/**
+ * Describes the message leasehold.v1.LeaseServiceForgetRequest.
+ * Use `create(LeaseServiceForgetRequestSchema)` to create a new message.
+ */
+export const LeaseServiceForgetRequestSchema: GenMessage<LeaseServiceForgetRequest> = /*@__PURE__*/
+  messageDesc(file_leasehold_v1_leases, 19);
+
+/**
+ * LeaseServiceForgetResponse says what is left behind.
+ *
+ * @generated from message leasehold.v1.LeaseServiceForgetResponse
+ */
+export type LeaseServiceForgetResponse = Message<"leasehold.v1.LeaseServiceForgetResponse"> & {
+  /**
+   * What a person has to look after now, a sentence each.
+   *
+   * @generated from field: repeated string left_behind = 1;
+   */
+  leftBehind: string[];
+};
+
+/**
+ * Describes the message leasehold.v1.LeaseServiceForgetResponse.
+ * Use `create(LeaseServiceForgetResponseSchema)` to create a new message.
+ */
+export const LeaseServiceForgetResponseSchema: GenMessage<LeaseServiceForgetResponse> = /*@__PURE__*/
+  messageDesc(file_leasehold_v1_leases, 20);
+
+/**
  * LeaseState says where in its life a lease is.
  *
  * @generated from enum leasehold.v1.LeaseState
@@ -501,6 +684,90 @@ export type LeaseState = (typeof LeaseState)[keyof typeof LeaseState] | UnknownE
  */
 export const LeaseStateSchema: GenEnum<LeaseState> = /*@__PURE__*/
   enumDesc(file_leasehold_v1_leases, 0);
+
+/**
+ * LeaseEventKind says what happened to a lease.
+ *
+ * @generated from enum leasehold.v1.LeaseEventKind
+ */
+export const LeaseEventKind = {
+  /**
+   * Not known; a server never sends it.
+   *
+   * @generated from enum value: LEASE_EVENT_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The credential was handed out.
+   *
+   * @generated from enum value: LEASE_EVENT_KIND_ISSUED = 1;
+   */
+  ISSUED: 1,
+
+  /**
+   * The expiry was moved.
+   *
+   * @generated from enum value: LEASE_EVENT_KIND_RENEWED = 2;
+   */
+  RENEWED: 2,
+
+  /**
+   * The lease ends within a minute. Sent for leases that live longer than that.
+   *
+   * @generated from enum value: LEASE_EVENT_KIND_EXPIRING_SOON = 3;
+   */
+  EXPIRING_SOON: 3,
+
+  /**
+   * The credential was taken away, and the lease is gone.
+   *
+   * @generated from enum value: LEASE_EVENT_KIND_REVOKED = 4;
+   */
+  REVOKED: 4,
+
+  /**
+   * An attempt to take the credential away failed; it is tried again.
+   *
+   * @generated from enum value: LEASE_EVENT_KIND_FAILED = 5;
+   */
+  FAILED: 5,
+
+  /**
+   * Many attempts failed; they go on, more slowly, and a person should look.
+   *
+   * @generated from enum value: LEASE_EVENT_KIND_IRREVOCABLE = 6;
+   */
+  IRREVOCABLE: 6,
+
+  /**
+   * A person dropped the record; what it stood for may live on.
+   *
+   * @generated from enum value: LEASE_EVENT_KIND_FORGOTTEN = 7;
+   */
+  FORGOTTEN: 7,
+
+  /**
+   * Events were dropped before this stream could send them: list the leases
+   * to know how things stand. The event has no lease.
+   *
+   * @generated from enum value: LEASE_EVENT_KIND_GAP = 8;
+   */
+  GAP: 8,
+} as const;
+
+/**
+ * LeaseEventKind says what happened to a lease.
+ *
+ * @generated from enum leasehold.v1.LeaseEventKind
+ */
+export type LeaseEventKind = (typeof LeaseEventKind)[keyof typeof LeaseEventKind] | UnknownEnum;
+
+/**
+ * Describes the enum leasehold.v1.LeaseEventKind.
+ */
+export const LeaseEventKindSchema: GenEnum<LeaseEventKind> = /*@__PURE__*/
+  enumDesc(file_leasehold_v1_leases, 1);
 
 /**
  * LeaseService looks at leases, prolongs them, and ends them.
@@ -568,6 +835,39 @@ export const LeaseService: GenService<{
     methodKind: "unary";
     input: typeof LeaseServiceCountRequestSchema;
     output: typeof LeaseServiceCountResponseSchema;
+  },
+  /**
+   * Watch streams what happens to the leases under a prefix, from now on or
+   * from where an earlier stream ended.
+   *
+   * @generated from rpc leasehold.v1.LeaseService.Watch
+   */
+  watch: {
+    methodKind: "server_streaming";
+    input: typeof WatchRequestSchema;
+    output: typeof WatchResponseSchema;
+  },
+  /**
+   * Retry attempts at once to revoke a lease whose next attempt lies ahead,
+   * such as an irrevocable one.
+   *
+   * @generated from rpc leasehold.v1.LeaseService.Retry
+   */
+  retry: {
+    methodKind: "unary";
+    input: typeof LeaseServiceRetryRequestSchema;
+    output: typeof LeaseServiceRetryResponseSchema;
+  },
+  /**
+   * Forget drops the record of a lease that cannot be revoked, and with it
+   * every further attempt. What the lease stands for may live on.
+   *
+   * @generated from rpc leasehold.v1.LeaseService.Forget
+   */
+  forget: {
+    methodKind: "unary";
+    input: typeof LeaseServiceForgetRequestSchema;
+    output: typeof LeaseServiceForgetResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_leasehold_v1_leases, 0);
