@@ -107,8 +107,11 @@ export interface SecretTypeDefinition<Input, Handle extends JsonObject> {
   /** Makes the secret of a live lease anew, from what `planReissue` has answered: the earlier one is deleted first. */
   reissue?(handle: Handle, context: { readonly signal: AbortSignal }): Promise<Created<Handle>>;
   /** What a person has to look after when the lease is forgotten instead of revoked, a sentence each, with names and no secrets. */
-  leftBehind?(handle: Handle): readonly string[];
-  /** The one step that makes the secret useless. */
+  leftBehind?(handle: Handle, context: { readonly isDisarmed: boolean }): readonly string[];
+  /**
+   * The one step that makes the secret useless. Rejects with `Throttled` where it was not tried for the vendor's limits, and
+   * with another `RetryLater` where the vendor finds nothing to disarm: `destroy` then judges whether that can be believed.
+   */
   disarm?(handle: Handle, context: { readonly signal: AbortSignal }): Promise<void>;
   /**
    * Everything else. Rejects with `RetryLater` where the vendor needs time and nothing went wrong. What it rejects
@@ -164,7 +167,7 @@ export class NothingCreated extends Error {
   }
 }
 
-/** Thrown by `disarm` and `destroy` where the vendor asks for time (throttling, propagation): uses no attempt. */
+/** Thrown by `disarm` and `destroy` where the vendor asks for time, such as for propagation: uses no attempt. */
 export class RetryLater extends Error {
   /** What is recorded with the lease, and told to a caller who waits. */
   readonly reason: CoreError;
@@ -176,5 +179,13 @@ export class RetryLater extends Error {
     this.name = "RetryLater";
     this.reason = reason;
     this.afterMs = afterMs;
+  }
+}
+
+/** Thrown by `disarm` and `destroy` where the vendor limits the rate of calls. What can wait then does, for what cannot. */
+export class Throttled extends RetryLater {
+  constructor(reason: CoreError, afterMs: number) {
+    super(reason, afterMs);
+    this.name = "Throttled";
   }
 }

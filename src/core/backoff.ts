@@ -1,4 +1,4 @@
-import { RetryLater } from "./backend.ts";
+import { RetryLater, Throttled } from "./backend.ts";
 import { CoreError, hasCode } from "./errors.ts";
 
 const firstMs = 1000;
@@ -17,7 +17,12 @@ export interface RetryPlan {
   /** How long to wait, in milliseconds. */
   readonly afterMs: number;
   readonly usesAttempt: boolean;
+  /** Whether a person has to look: from the last of many refusals on, whatever fails after it. */
   readonly isIrrevocable: boolean;
+  /** Whether that was so before this failure: it is told once. */
+  readonly wasIrrevocable: boolean;
+  /** Whether the vendor limits the rate of calls right now. */
+  readonly isThrottled: boolean;
   /** True where the next attempt follows in seconds and nothing is wrong, so that a caller may wait for it. */
   readonly isSoon: boolean;
   /** What a caller who waits is told as the cause. */
@@ -27,18 +32,23 @@ export interface RetryPlan {
 /**
  * Decides when a failed revocation is tried again: never "not at all". The
  * wait doubles with each attempt, and is spread by up to a half. Where the
- * vendor asks for time no attempt is used; a vendor that cannot be reached is asked
- * for ever; one that refuses is asked hourly after many refusals, and the lease is marked for a person to see.
+ * vendor or the storage asks for time no attempt is used; a vendor that cannot be reached is asked
+ * for ever; one that refuses is asked hourly after many refusals, and the lease is marked for a person to see,
+ * until it has ended: an outage in between does not take the mark off.
  * `random` is in [0, 1).
  */
 export function planRetry(error: unknown, failedAttempts: number, random: number): RetryPlan {
   const spread = (ms: number) => Math.round(ms * (0.75 + random / 2));
+  const wasIrrevocable = failedAttempts >= refusalsMax;
+  const isThrottled = error instanceof Throttled;
   if (error instanceof RetryLater) {
     return {
       ...described(error.reason),
       afterMs: spread(error.afterMs),
       usesAttempt: false,
-      isIrrevocable: false,
+      isIrrevocable: wasIrrevocable,
+      wasIrrevocable,
+      isThrottled,
       isSoon: true,
     };
   }
@@ -55,13 +65,23 @@ export function planRetry(error: unknown, failedAttempts: number, random: number
       ...described(reason),
       afterMs: spread(Math.min(doubled, unavailableMsMax)),
       usesAttempt,
-      isIrrevocable: false,
+      isIrrevocable: wasIrrevocable,
+      wasIrrevocable,
+      isThrottled,
       isSoon: reason.code === "STORAGE_UNAVAILABLE",
     };
   }
   const isIrrevocable = failedAttempts + 1 >= refusalsMax;
   const afterMs = spread(isIrrevocable ? hourMs : Math.min(doubled, refusedMsMax));
-  return { ...described(reason), afterMs, usesAttempt: true, isIrrevocable, isSoon: false };
+  return {
+    ...described(reason),
+    afterMs,
+    usesAttempt: true,
+    isIrrevocable,
+    wasIrrevocable,
+    isThrottled,
+    isSoon: false,
+  };
 }
 
 function described(reason: CoreError): { readonly reason: CoreError; readonly error: string } {

@@ -1,24 +1,30 @@
 import { createAbandoner } from "./abandoner.ts";
+import { createAttendedRevoker } from "./attended-revoker.ts";
 import type { BackendType } from "./backend.ts";
 import type { Barrier } from "./barrier.ts";
 import type { Clock } from "./clock.ts";
 import type { EngineSettings } from "./engine-settings.ts";
 import { createExpirer } from "./expirer.ts";
 import { createHandle } from "./handle.ts";
+import { type Inventory, takeInventory } from "./inventory.ts";
 import { createLeaseDesk } from "./lease-desk.ts";
 import { createLeaseQuery } from "./lease-query.ts";
 import type { LeaseStore, Wakeups } from "./lease-store.ts";
 import { createLessor } from "./lessor.ts";
 import { createMassRevoker } from "./mass-revoker.ts";
 import { createMountTable } from "./mount-table.ts";
+import { createObserver } from "./observer.ts";
+import type { ObserverMemory } from "./observer-memory.ts";
+import { createOperatorMarks } from "./operator-mark.ts";
 import type { Handle } from "./requests.ts";
 import { createRevoker } from "./revoker.ts";
 import type { Storage } from "./storage.ts";
 import type { Telemetry } from "./telemetry.ts";
 import type { Authenticate } from "./token.ts";
 import { createUnmounter } from "./unmounter.ts";
+import { createWatcher } from "./watcher.ts";
 
-/** How often the mounts are read anew, for what other servers changed. */
+/** How often the mounts are read anew, for what other servers changed, and for what the storage has lost. */
 const followMs = 1000;
 
 /** Everything outside that the core works with. */
@@ -32,13 +38,29 @@ export interface CoreOptions {
   readonly settings: EngineSettings;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
+  /** Whether to revoke nothing that is due from the start, until a person says go; false unless told. */
+  readonly isObserveOnly?: boolean;
+  /** Where what was seen of the storage is kept outside of it; nothing is unless told. */
+  readonly memory?: ObserverMemory;
 }
 
 /** The product, without its transports. */
 export interface Core {
   readonly handle: Handle;
-  /** Reads the mounts and starts to end what is due. Rejects with `STORAGE_UNAVAILABLE` where the storage is away. */
+  /**
+   * Reads the mounts and starts to end what is due, or to observe it. Rejects with `STORAGE_UNAVAILABLE` where the
+   * storage is away, and where what is kept outside of it cannot be read.
+   */
   start(): Promise<void>;
+  /** The connection to the storage is gone: nothing is claimed until it is known that the same storage came back. */
+  storageLost(): void;
+  /** The connection to the storage is there again. */
+  storageBack(): void;
+  /** How things stand, for metrics. Rejects with `STORAGE_UNAVAILABLE`. */
+  takeInventory(): Promise<Inventory>;
+  isObserving(): boolean;
+  /** How many watches there are. */
+  watches(): number;
   /** Takes no further lease from the due set; resolves when the attempts under way have ended. */
   stop(): Promise<void>;
 }
@@ -49,9 +71,22 @@ export function createCore(options: CoreOptions): Core {
   const mounts = createMountTable(options);
   const revoker = createRevoker(options);
   const abandoner = createAbandoner({ revoker, clock, telemetry });
-  const expirer = createExpirer({ ...options, mounts, revoker });
-  const massRevoker = createMassRevoker({ leases, clock, telemetry, wake: expirer.wake });
-  const unmounter = createUnmounter({ mounts, leases, storage, barrier, massRevoker, telemetry });
+  const marks = createOperatorMarks(options);
+  const observer = createObserver({
+    ...options,
+    mounts,
+    marks,
+    memory: options.memory,
+    isAsked: options.isObserveOnly ?? false,
+    onFree: () => expirer.wakeAll(),
+  });
+  const expirer = createExpirer({ ...options, mounts, revoker, observer });
+  const massRevoker = createAttendedRevoker({
+    massRevoker: createMassRevoker({ leases, clock, telemetry, wake: expirer.wake }),
+    ...{ observer, leases, revoker, settings, clock },
+  });
+  const unmounter = createUnmounter({ mounts, leases, storage, barrier, massRevoker, marks, telemetry });
+  const watcher = createWatcher({ leases, barrier, mounts, clock });
   const handle = createHandle({
     authenticate: options.authenticate,
     mounts,
@@ -60,41 +95,59 @@ export function createCore(options: CoreOptions): Core {
     leaseQuery: createLeaseQuery({ leases, barrier, mounts }),
     massRevoker,
     unmounter,
+    watcher,
+    observer,
     telemetry,
     nowMs: () => clock.nowMs(),
     onMountsChanged: () => expirer.follow(),
   });
 
   const stopping = new AbortController();
-  let following: Promise<void> = Promise.resolve();
+  const loops: { readonly ended: Promise<void>; readonly hurry: () => void }[] = [];
 
-  const follow = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      await clock.sleep(followMs, stopping.signal);
-      if (stopping.signal.aborted) return;
-      try {
-        await mounts.refresh();
-        expirer.follow();
-        await unmounter.goOn(stopping.signal);
-      } catch (error) {
-        telemetry.backgroundFailed("reading the mounts", error);
+  /** Does something every second until the core stops, and at once after `hurry`, which may come meanwhile. */
+  const everySecond = (what: string, work: () => Promise<void>) => {
+    let waiting = new AbortController();
+    const loop = async (): Promise<void> => {
+      for (;;) {
+        await clock.sleep(followMs, waiting.signal);
+        if (stopping.signal.aborted) return;
+        waiting = new AbortController();
+        await work().catch((error: unknown) => telemetry.backgroundFailed(what, error));
       }
-    }
+    };
+    const hurry = () => waiting.abort();
+    return { ended: loop(), hurry };
+  };
+  const follow = async (): Promise<void> => {
+    await observer.check();
+    expirer.follow();
+  };
+  const goOnUnmounting = async (): Promise<void> => {
+    if (!observer.isObserving()) await unmounter.goOn(stopping.signal);
   };
 
   return {
     handle,
     async start() {
-      await mounts.refresh();
+      await observer.start();
       await expirer.start();
-      following = follow();
+      loops.push(everySecond("reading the mounts", follow));
+      loops.push(everySecond("going on with unmounting", goOnUnmounting));
     },
+    storageLost: observer.doubt,
+    storageBack: () => loops[0]?.hurry(),
+    takeInventory: () => takeInventory(leases, mounts.all()),
+    isObserving: observer.isObserving,
+    watches: watcher.count,
     async stop() {
       stopping.abort();
-      await following;
+      for (const { hurry } of loops) hurry();
+      await Promise.all(loops.map(({ ended }) => ended));
       await expirer.stop();
       abandoner.stop();
       await revoker.idle();
+      await observer.stop();
       for (const mount of mounts.all()) mount.backend.close?.();
     },
   };

@@ -4,6 +4,7 @@ import { createLane, type Lane } from "./lane.ts";
 import type { LeaseStore, Wakeups } from "./lease-store.ts";
 import type { Mount } from "./mount.ts";
 import type { MountTable } from "./mount-table.ts";
+import type { Observer } from "./observer.ts";
 import type { Revoker } from "./revoker.ts";
 import type { Telemetry } from "./telemetry.ts";
 
@@ -12,6 +13,8 @@ export interface ExpirerOptions {
   readonly leases: LeaseStore;
   readonly mounts: MountTable;
   readonly revoker: Revoker;
+  /** Says whether what is due may be claimed. */
+  readonly observer: Pick<Observer, "mayClaim">;
   readonly wakeups: Wakeups;
   readonly settings: EngineSettings;
   readonly telemetry: Telemetry;
@@ -26,6 +29,8 @@ export interface Expirer {
   follow(): void;
   /** Has the lane of a mount look at what is due now. */
   wake(accessor: string): void;
+  /** Has every lane look at what is due now. */
+  wakeAll(): void;
   /** Takes no further lease; resolves when the attempts under way have ended. */
   stop(): Promise<void>;
 }
@@ -35,13 +40,20 @@ export interface Expirer {
  * delays no other. The due set decides what is due; events and timers only wake a lane.
  */
 export function createExpirer(options: ExpirerOptions): Expirer {
-  const { mounts, wakeups } = options;
+  const { mounts, observer, wakeups, leases } = options;
   const lanes = new Map<string, { readonly lane: Lane; readonly ended: Promise<void> }>();
   const stopping = new AbortController();
 
+  /** What is due, unless the storage turned out to be another one while it answered: then nothing is. */
+  const peekDue: LeaseStore["peekDue"] = async (accessor, how) => {
+    const answer = await leases.peekDue(accessor, how);
+    return observer.mayClaim(accessor) ? answer : { ...answer, due: [] };
+  };
+
   const startLane = (accessor: string): void => {
-    const mountNow = (): Mount | undefined => mounts.byAccessor(accessor);
-    const lane = createLane({ ...options, accessor, mountNow });
+    const mountNow = (): Mount | undefined =>
+      observer.mayClaim(accessor) ? mounts.byAccessor(accessor) : undefined;
+    const lane = createLane({ ...options, leases: { peekDue }, accessor, mountNow });
     lanes.set(accessor, { lane, ended: lane.run(stopping.signal) });
     lane.wake("start");
   };
@@ -57,16 +69,19 @@ export function createExpirer(options: ExpirerOptions): Expirer {
     }
   };
 
+  const wakeAll = (): void => {
+    for (const { lane } of lanes.values()) lane.wake("start");
+  };
+
   return {
     follow,
+    wakeAll,
     wake: (accessor) => lanes.get(accessor)?.lane.wake("backlog"),
     async start() {
       follow();
       await wakeups.start({
         onWake: (accessor) => lanes.get(accessor)?.lane.wake("event"),
-        onGap: () => {
-          for (const { lane } of lanes.values()) lane.wake("start");
-        },
+        onGap: wakeAll,
       });
     },
     async stop() {

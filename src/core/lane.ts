@@ -2,7 +2,7 @@ import type { Clock } from "./clock.ts";
 import type { EngineSettings } from "./engine-settings.ts";
 import type { Claim, LeaseStore } from "./lease-store.ts";
 import type { Mount } from "./mount.ts";
-import type { Revoker } from "./revoker.ts";
+import type { Haste, RevokeOutcome, Revoker } from "./revoker.ts";
 import type { Telemetry, WakeSource } from "./telemetry.ts";
 
 /** The longest a lane sleeps: what another server stored meanwhile is seen this late at most. */
@@ -14,14 +14,18 @@ export interface LaneOptions {
   readonly accessor: string;
   /** The mount as last read; undefined once it is gone. */
   readonly mountNow: () => Mount | undefined;
-  readonly leases: LeaseStore;
+  readonly leases: Pick<LeaseStore, "peekDue">;
   readonly revoker: Revoker;
   readonly settings: EngineSettings;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
 }
 
-/** The expiry loop of one mount, with its own limit on how many leases it revokes at once. */
+/**
+ * The expiry loop of one mount, with its own limit on how many leases it revokes at once. Where more is due than it has places for,
+ * it makes secrets useless first, and tidies up after them once nothing that was due before is left to disarm; where the vendor
+ * limits the rate of calls, once those that were refused for that have had their turn again.
+ */
 export interface Lane {
   /** Runs until the signal aborts or `end` is called. Never rejects. */
   run(signal: AbortSignal): Promise<void>;
@@ -34,6 +38,8 @@ export interface Lane {
 export function createLane(options: LaneOptions): Lane {
   const { accessor, mountNow, leases, revoker, settings, telemetry, clock } = options;
   let busy = 0;
+  /** Until then the vendor's rate is for making secrets useless. By the store's clock. */
+  let tidyFromMs = 0;
   let woken: WakeSource | undefined;
   let pause: Promise<void> | undefined;
   let interrupt = new AbortController();
@@ -44,8 +50,22 @@ export function createLane(options: LaneOptions): Lane {
     interrupt.abort();
   };
 
+  /** Acts on how an attempt ended. */
+  const heed = (outcome: RevokeOutcome, source: WakeSource): void => {
+    if (outcome.kind === "unknown" || outcome.kind === "busy") return;
+    telemetry.claimed(source);
+    // The rest of it is due already, and this is the only one who knows.
+    if (outcome.kind === "disarmed") wake("backlog");
+    if (outcome.kind === "failed" && outcome.retry.isThrottled && !outcome.isDisarmed)
+      tidyFromMs = Math.max(tidyFromMs, outcome.retryAtMs);
+  };
+
   /** Makes an attempt at each lease that is due, and gives its place free when that has ended. */
-  const attemptAll = (mount: Mount, claims: readonly Claim[], source: WakeSource): void => {
+  const attemptAll = (
+    mount: Mount,
+    claims: readonly Claim[],
+    how: { readonly source: WakeSource; readonly haste: Haste | undefined },
+  ): void => {
     busy += claims.length;
     let told: unknown;
     const onFailure = (error: unknown): void => {
@@ -58,11 +78,9 @@ export function createLane(options: LaneOptions): Lane {
       });
       wake("backlog");
     };
-    for (const attempt of revoker.revoke(mount, claims)) {
+    for (const attempt of revoker.revoke(mount, claims, how.haste)) {
       void attempt
-        .then((outcome) => {
-          if (outcome.kind === "revoked" || outcome.kind === "failed") telemetry.claimed(source);
-        })
+        .then((outcome) => heed(outcome, how.source))
         .catch(onFailure)
         .finally(() => {
           busy -= 1;
@@ -79,10 +97,13 @@ export function createLane(options: LaneOptions): Lane {
       // Every attempt that ends wakes the lane again.
       if (free <= 0) return sleepMsMax;
       const touch = source === "timer";
-      const { due, nextDueAtMs, nowMs } = await leases.peekDue(accessor, { limit: free, touch });
-      const claims = due.map(({ id, dueAtMs }) => ({ kind: "due", id, dueAtMs }) as const);
-      if (claims.length > 0) attemptAll(mount, claims, source);
-      if (due.length < free) return Math.max(1, Math.min(sleepMsMax, (nextDueAtMs ?? Infinity) - nowMs));
+      // One more than can be taken tells whether there is more.
+      const { due, nextDueAtMs, nowMs } = await leases.peekDue(accessor, { limit: free + 1, touch });
+      const isCrowded = due.length > free;
+      const haste = isCrowded || nowMs < tidyFromMs ? { tidyFromMs } : undefined;
+      const claims = due.slice(0, free).map(({ id, dueAtMs }) => ({ kind: "due", id, dueAtMs }) as const);
+      if (claims.length > 0) attemptAll(mount, claims, { source, haste });
+      if (!isCrowded) return Math.max(1, Math.min(sleepMsMax, (nextDueAtMs ?? Infinity) - nowMs));
     }
   };
 

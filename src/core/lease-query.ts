@@ -5,6 +5,7 @@ import type { LeaseStore, StoredLease } from "./lease-store.ts";
 import { viewStoredLease } from "./lease-view.ts";
 import type { Mount } from "./mount.ts";
 import type { MountTable } from "./mount-table.ts";
+import { mountsOfPrefix } from "./mounts-of-prefix.ts";
 import type { LeaseView, Operations } from "./requests.ts";
 
 const pageSizeDefault = 100;
@@ -33,7 +34,7 @@ export function createLeaseQuery({ leases, barrier, mounts }: LeaseQueryOptions)
   const mountsUnder = async (prefix: string): Promise<readonly Mount[]> => {
     // Another server may have mounted a moment ago: leases that nobody lists are leases that nobody revokes.
     await mounts.refresh();
-    return mounts.all().filter(({ path }) => `${path}/`.startsWith(prefix) || prefix.startsWith(`${path}/`));
+    return mountsOfPrefix(mounts.all(), prefix);
   };
 
   const isWhole = ({ path }: Mount, prefix: string): boolean => `${path}/`.startsWith(prefix);

@@ -32,6 +32,11 @@ export interface Idempotency {
   readonly key: string;
   /** How long it is remembered. */
   readonly memoryMs: number;
+  /**
+   * Id of a lease that is gone: where the key is remembered for exactly this one, it is taken over for the new lease as if it
+   * had not been remembered. So of two who repeat at once, one begins and the other finds the new lease.
+   */
+  readonly replacesId?: string;
 }
 
 /** What a new lease starts with. */

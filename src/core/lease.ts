@@ -27,6 +27,8 @@ export interface LeaseIdentity {
   readonly ttlMs: number;
   /** The latest expiry that any renewal can reach. */
   readonly maxExpiresAtMs: number;
+  /** When the secret was last begun to be made anew; undefined where it never was. */
+  readonly reissuedAtMs?: number | undefined;
 }
 
 /** A lease as the core works with it: unsealed. */

@@ -1,25 +1,25 @@
-import { randomUUID } from "node:crypto";
 import type { Abandoner } from "./abandoner.ts";
-import { type Created, type Issue, NothingCreated } from "./backend.ts";
+import type { Issue } from "./backend.ts";
 import type { Barrier } from "./barrier.ts";
+import { type Begun, beginLease } from "./begin-lease.ts";
 import type { Caller } from "./caller.ts";
-import { type Clock, startTimeout, type Timeout } from "./clock.ts";
+import type { Clock } from "./clock.ts";
+import { createDelivery } from "./delivery.ts";
 import { formatDuration } from "./duration.ts";
 import type { EngineSettings } from "./engine-settings.ts";
-import { CoreError, quote } from "./errors.ts";
 import { invalidField } from "./field.ts";
+import { idempotencyConflict } from "./idempotency.ts";
 import type { JsonObject } from "./json.ts";
-import { type Lease, leaseId } from "./lease.ts";
-import type { LeaseStore, NewLease } from "./lease-store.ts";
-import { viewLease } from "./lease-view.ts";
+import type { LeaseStore } from "./lease-store.ts";
 import { type Mount, secretTypeOf } from "./mount.ts";
+import { createReopener, type Reopened } from "./reopener.ts";
 import type { LeaseView } from "./requests.ts";
-import { newFence, type Revoker } from "./revoker.ts";
-import { sealLease } from "./sealed-lease.ts";
+import type { Revoker } from "./revoker.ts";
 import type { Telemetry } from "./telemetry.ts";
-import { grantTtl } from "./ttl.ts";
+import { type GrantedTtl, grantTtl, spreadTtl } from "./ttl.ts";
 
-const skewTriesMax = 3;
+/** How often an idempotency key is taken over from a lease that is gone, before others are let go first. */
+const takeoversMax = 3;
 
 /** What the lessor works with. */
 export interface LessorOptions {
@@ -30,6 +30,8 @@ export interface LessorOptions {
   readonly settings: EngineSettings;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
+  /** A number in [0, 1), by which TTLs are spread; `Math.random` by default. */
+  readonly random?: () => number;
 }
 
 /** What is asked of the lessor. */
@@ -39,6 +41,8 @@ export interface IssueRequest {
   readonly path: string;
   readonly issue: Issue;
   readonly caller: Caller;
+  /** Names the request for its caller: the same again means the same lease. Undefined where it is not to be repeated. */
+  readonly idempotencyKey: string | undefined;
   /** Aborts when the caller is gone: nothing more is created then, and what was is revoked. */
   readonly signal: AbortSignal;
 }
@@ -52,80 +56,19 @@ export interface IssuedSecret {
 
 /** Issues secrets under leases: no secret exists, even for a moment, that no stored lease names. */
 export interface Lessor {
+  /** Throws `INVALID_FIELD`, `MOUNT_UNMOUNTING`, `LIMIT_EXCEEDED`, `IDEMPOTENCY_CONFLICT`, and what the backend refuses with. */
   issue(request: IssueRequest): Promise<IssuedSecret>;
-}
-
-interface Begun {
-  readonly lease: Lease;
-  readonly fence: string;
 }
 
 /**
  * Makes the lessor. The order of `issue` is the product's promise: store the
  * lease durably as `issuing`, then create, then activate, then answer. A crash at
- * any point leaves a lease that comes due and is revoked like any other.
+ * any point leaves a lease that comes due and is revoked like any other. A repeated request goes the same way, from a lease that is there.
  */
-export function createLessor({
-  leases,
-  barrier,
-  revoker,
-  abandoner,
-  settings,
-  telemetry,
-  clock,
-}: LessorOptions): Lessor {
-  const begin = async (request: IssueRequest, ttlMs: number, maxTtlMs: number): Promise<Begun> => {
-    const { mount, issue, caller, path } = request;
-    const { accessor } = mount.record;
-    const type = secretTypeOf(mount, issue.secretType);
-    const leaseUuid = randomUUID();
-    const id = leaseId(path, leaseUuid);
-    const handle = type.plan(issue.input, { leaseUuid, leaseId: id, accessor, role: issue.role });
-    const fence = newFence();
-    let issuedAtMs = await leases.nowMs();
-    for (let tries = 0; tries < skewTriesMax; tries++) {
-      const lease: Lease = {
-        ...{ id, path, accessor, role: issue.role, caller: caller.id, secretType: issue.secretType },
-        ...{
-          issuedAtMs,
-          ttlMs,
-          maxExpiresAtMs: issuedAtMs + maxTtlMs,
-          expiresAtMs: issuedAtMs + ttlMs,
-          handle,
-        },
-        ...{
-          state: "issuing",
-          disarmedAtMs: undefined,
-          attempts: 0,
-          lastError: "",
-          isRenewable: type.renew !== undefined,
-        },
-      };
-      const { role, isRenewable, expiresAtMs } = lease;
-      const graceEndsAtMs = issuedAtMs + settings.issueGraceMs;
-      const sealed = sealLease(barrier, lease, handle);
-      const begun: NewLease = {
-        accessor,
-        id,
-        sealed,
-        role,
-        caller: caller.id,
-        issuedAtMs,
-        expiresAtMs,
-        graceEndsAtMs,
-        isRenewable,
-        fence,
-      };
-      const outcome = await leases.begin(begun);
-      if (outcome === "begun") return { lease, fence };
-      if (typeof outcome === "string") throw unmounting(mount.path);
-      issuedAtMs = outcome.skewedNowMs;
-    }
-    throw new CoreError(
-      "STORAGE_UNAVAILABLE",
-      "The clock of the storage jumps; no lease can be begun. Try again.",
-    );
-  };
+export function createLessor(options: LessorOptions): Lessor {
+  const { leases, barrier, revoker, abandoner, settings, telemetry, random = Math.random } = options;
+  const deliver = createDelivery(options);
+  const reopener = createReopener({ leases, barrier, abandoner, settings });
 
   /** Ends a lease of which it is certain that nothing was made. Where that fails, it comes due at the end of its grace. */
   const drop = async ({ lease, fence }: Begun): Promise<void> => {
@@ -134,92 +77,62 @@ export function createLessor({
       .catch((problem) => telemetry.backgroundFailed(`dropping ${lease.id}`, problem));
   };
 
-  /** Starts the limit on creating calls, which counts from the moment the lease was begun: `destroy` goes by the same. */
-  const startLimit = async (request: IssueRequest, begun: Begun): Promise<Timeout> => {
-    try {
-      const leftMs = begun.lease.issuedAtMs + settings.issueDeadlineMs - (await leases.nowMs());
-      if (leftMs <= 0) throw notInTime(undefined);
-      request.signal.throwIfAborted();
-      return startTimeout(clock, leftMs);
-    } catch (error) {
-      await drop(begun);
-      throw error;
-    }
+  const issueNew = async (request: IssueRequest, begun: Begun): Promise<IssuedSecret> => {
+    const { mount, issue, signal: caller } = request;
+    const { issuedAtMs, expiresAtMs, handle } = begun.lease;
+    const type = secretTypeOf(mount, issue.secretType);
+    const issued = await deliver({
+      ...begun,
+      mount,
+      caller,
+      make: (signal) => type.create(handle, { input: issue.input, issuedAtMs, expiresAtMs, signal }),
+      nothingWasMade: () => drop(begun),
+    });
+    telemetry.issued(mount.type.type);
+    return { ...issued, warnings: [] };
   };
 
-  const create = async (request: IssueRequest, begun: Begun): Promise<Created<JsonObject>> => {
-    const { mount, issue } = request;
-    const { handle, issuedAtMs, expiresAtMs } = begun.lease;
-    const limit = await startLimit(request, begun);
-    const signal = AbortSignal.any([request.signal, limit.signal]);
-    try {
-      const type = secretTypeOf(mount, issue.secretType);
-      return await type.create(handle, { input: issue.input, issuedAtMs, expiresAtMs, signal });
-    } catch (error) {
-      if (error instanceof NothingCreated) {
-        await drop(begun);
-        throw error.reason;
-      }
-      await abandoner.abandon(mount, begun.lease);
-      if (request.signal.aborted) throw request.signal.reason;
-      throw signal.aborted && !(error instanceof CoreError) ? notInTime(error) : error;
-    } finally {
-      limit.stop();
-    }
+  const issueAgain = async (request: IssueRequest, reopened: Reopened): Promise<IssuedSecret> => {
+    const { mount, signal: caller } = request;
+    const { lease, reissue } = reopened;
+    const issued = await deliver({
+      ...reopened,
+      mount,
+      caller,
+      make: (signal) => reissue(lease.handle, { signal }),
+      // Of the earlier request everything was.
+      nothingWasMade: () => abandoner.abandon(mount, lease),
+    });
+    const warning =
+      "The idempotency key was used before: this is a fresh secret for the same lease, and the earlier one no longer works.";
+    return { ...issued, warnings: [warning] };
+  };
+
+  const grant = ({ issue, mount }: IssueRequest): GrantedTtl => {
+    const granted = grantTtl(issue.ttl, mount.record.tuning, settings);
+    if (granted.ttlMs < 1000)
+      throw invalidField("ttl", `must be at least 1s, not ${formatDuration(granted.ttlMs)}.`);
+    const spread = { shareMax: settings.ttlSpreadShare, random: random() };
+    return { ...granted, ttlMs: spreadTtl(granted.ttlMs, spread) };
   };
 
   return {
     async issue(request) {
-      const { mount, issue } = request;
-      const granted = grantTtl(issue.ttl, mount.record.tuning, settings);
-      if (granted.ttlMs < 1000)
-        throw invalidField("ttl", `must be at least 1s, not ${formatDuration(granted.ttlMs)}.`);
+      const { ttlMs, maxTtlMs, warnings } = grant(request);
       request.signal.throwIfAborted();
-      const begun = await begin(request, granted.ttlMs, granted.maxTtlMs);
-      const created = await create(request, begun);
-      const { id, accessor } = begun.lease;
-      const expiresAtMs = Math.min(begun.lease.expiresAtMs, created.expiresAtMs ?? Number.POSITIVE_INFINITY);
-      const lease: Lease = { ...begun.lease, handle: created.handle, expiresAtMs, state: "active" };
-      try {
-        const sealed = sealLease(barrier, lease, created.handle);
-        const outcome = await leases.activate({ accessor, id }, { fence: begun.fence, sealed, expiresAtMs });
-        if (outcome === "lost") throw tookTooLong(id);
-        const view = viewLease(lease, await leases.nowMs());
-        // Last, so that nothing can fail or wait between this and the answer.
-        request.signal.throwIfAborted();
-        telemetry.issued(mount.type.type);
-        return { secret: created.secret, lease: view, warnings: granted.warnings };
-      } catch (error) {
-        await abandoner.abandon(mount, lease);
-        throw error;
+      let replacesId: string | undefined;
+      for (let takeovers = 0; takeovers <= takeoversMax; takeovers++) {
+        const context = { leases, barrier, settings, ttlMs, maxTtlMs, replacesId };
+        const begun = await beginLease(request, context);
+        if ("lease" in begun) {
+          const issued = await issueNew(request, begun);
+          return { ...issued, warnings };
+        }
+        replacesId = begun.existingId;
+        const reopened = await reopener.reopen(request.mount, replacesId);
+        if (reopened) return await issueAgain(request, reopened);
       }
+      throw idempotencyConflict(replacesId ?? "", "and others use it right now, too. Try again in a moment.");
     },
   };
-}
-
-function notInTime(cause: unknown): CoreError {
-  return new CoreError(
-    "BACKEND_UNAVAILABLE",
-    "The backend did not make the secret in time. Nothing was kept; try again.",
-    { cause },
-  );
-}
-
-function tookTooLong(id: string): CoreError {
-  return new CoreError(
-    "BACKEND_UNAVAILABLE",
-    `Making the secret took so long that its lease ${quote(id)} was given up; what was made is being revoked. Try again.`,
-    { details: { lease_id: id } },
-  );
-}
-
-/** The error for a request that a mount takes no more. */
-export function unmounting(path: string): CoreError {
-  return new CoreError(
-    "MOUNT_UNMOUNTING",
-    `The mount ${quote(path)} is being unmounted: it issues nothing and takes no writes.`,
-    {
-      details: { path },
-    },
-  );
 }

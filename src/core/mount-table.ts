@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { newAccessor } from "./accessor.ts";
 import type { BackendType } from "./backend.ts";
 import type { Barrier } from "./barrier.ts";
 import { didYouMean } from "./did-you-mean.ts";
@@ -10,6 +10,7 @@ import { createMountStorage } from "./mount-storage.ts";
 import { normalizeMountPath } from "./request-path.ts";
 import type { MountTuning } from "./requests.ts";
 import type { Storage } from "./storage.ts";
+import { checkTuning } from "./tuning.ts";
 
 const mountsMax = 1000;
 
@@ -169,7 +170,8 @@ export function createMountTable({ storage, leases, barrier, backendTypes }: Mou
         );
       }
       const { description, tuning } = request;
-      const accessor = `${type.type}_${randomBytes(6).toString("hex")}`;
+      const all = [...mounts.values()];
+      const accessor = newAccessor(type.type, (name) => all.some(({ record }) => record.accessor === name));
       const createdAtMs = await leases.nowMs();
       const record: MountRecord = {
         accessor,
@@ -222,16 +224,4 @@ function notAMount(path: string, mountPath: string): CoreError {
       details: { path },
     },
   );
-}
-
-function checkTuning({ defaultTtlMs, maxTtlMs }: MountTuning): void {
-  for (const [name, ms] of [
-    ["tuning.default_ttl", defaultTtlMs],
-    ["tuning.max_ttl", maxTtlMs],
-  ] as const) {
-    if (ms !== undefined && ms < 1000) throw invalidField(name, "must be at least 1s.");
-  }
-  if (defaultTtlMs !== undefined && maxTtlMs !== undefined && defaultTtlMs > maxTtlMs) {
-    throw invalidField("tuning.default_ttl", "must not be more than tuning.max_ttl.");
-  }
 }

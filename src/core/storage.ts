@@ -38,4 +38,8 @@ export interface Storage {
   readKeyring(): Promise<Uint8Array | undefined>;
   /** Stores the wrapped data keys, only where there were none; answers whether it did. */
   createKeyring(keyring: Uint8Array): Promise<boolean>;
+  /** What operators and servers have noted for all servers, where there is anything. */
+  readOperatorMark(): Promise<Uint8Array | undefined>;
+  /** Writes that note, only where the stored one still equals `expected` (null: where there is none); answers whether it did. */
+  writeOperatorMark(mark: Uint8Array, expected: Uint8Array | null): Promise<boolean>;
 }

@@ -1,3 +1,4 @@
+import type { DueSurvey } from "./due-survey.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { OperationName } from "./requests.ts";
 
@@ -6,6 +7,17 @@ import type { OperationName } from "./requests.ts";
  * its backlog: more was due than it could take at once, or many leases were revoked by one request.
  */
 export type WakeSource = "event" | "timer" | "start" | "backlog";
+
+/** What a person should hear about observing. */
+export type ObserverNotice =
+  /** The server has begun to observe only, and why. */
+  | { readonly kind: "began"; readonly reasons: readonly string[] }
+  /** What is due and left alone; told every minute. */
+  | ({ readonly kind: "waiting" } & DueSurvey)
+  /** The server revokes again. */
+  | { readonly kind: "ended" }
+  /** The storage has lost its newest changes, as a failover does, and the server goes on. */
+  | { readonly kind: "tailLost"; readonly reasons: readonly string[] };
 
 /** What the core tells whoever counts: for metrics and the log, never for decisions. Implementations do not throw. */
 export interface Telemetry {
@@ -17,12 +29,15 @@ export interface Telemetry {
   issued(mountType: string): void;
   /** A lease has ended. `latenessMs` is the time since it was due; undefined where a person asked for its end. */
   revoked(mountType: string, latenessMs: number | undefined): void;
-  /** An attempt to revoke failed; it will be tried again. */
+  /** An attempt to revoke failed; it will be tried again. A person should hear of it where it is irrevocable, and was not before. */
   revocationFailed(lease: {
     readonly id: string;
     readonly isIrrevocable: boolean;
+    readonly wasIrrevocable: boolean;
     readonly error: string;
   }): void;
+  /** Something about observing; see the notice. */
+  observing(notice: ObserverNotice): void;
   /** Something in the background failed that no caller waits for. */
   backgroundFailed(what: string, error: unknown): void;
 }

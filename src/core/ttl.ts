@@ -39,6 +39,22 @@ export function grantTtl(sources: TtlSources, mount: Partial<TtlDefaults>, syste
   return { ttlMs: maxTtlMs, maxTtlMs, warnings: [warning] };
 }
 
+/** Shorter TTLs are not spread: a share of them is not worth a caller's surprise. */
+const spreadTtlMsMin = 600_000;
+
+/**
+ * Shortens a TTL of 10 minutes and more by a random share in whole seconds, so that leases issued together do not
+ * all come due together. `random` is in [0, 1); `shareMax` 0 leaves the TTL as it is.
+ */
+export function spreadTtl(
+  ttlMs: number,
+  { shareMax, random }: { readonly shareMax: number; readonly random: number },
+): number {
+  if (ttlMs < spreadTtlMsMin) return ttlMs;
+  const secondsMax = Math.floor((ttlMs * shareMax) / 1000);
+  return ttlMs - Math.floor(random * (secondsMax + 1)) * 1000;
+}
+
 /** What is asked of a renewal; times in milliseconds. */
 export interface RenewalRequest {
   readonly nowMs: number;

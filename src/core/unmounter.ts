@@ -1,17 +1,17 @@
+import { waitUntilMs } from "./answer-time.ts";
 import type { Barrier } from "./barrier.ts";
 import type { LeaseStore } from "./lease-store.ts";
 import { viewStoredLease } from "./lease-view.ts";
 import type { MassRevoker } from "./mass-revoker.ts";
 import type { Mount } from "./mount.ts";
 import type { MountTable } from "./mount-table.ts";
+import type { OperatorMarks } from "./operator-mark.ts";
 import { normalizeMountPath } from "./request-path.ts";
 import type { Operations } from "./requests.ts";
 import type { Storage } from "./storage.ts";
 import type { Telemetry } from "./telemetry.ts";
 
 const leftShownMax = 100;
-/** Time kept back from the caller's deadline, so that the answer still reaches the caller. */
-const answerMs = 1000;
 
 /** What the unmounter works with. */
 export interface UnmounterOptions {
@@ -20,6 +20,7 @@ export interface UnmounterOptions {
   readonly storage: Storage;
   readonly barrier: Barrier;
   readonly massRevoker: MassRevoker;
+  readonly marks: OperatorMarks;
   readonly telemetry: Telemetry;
 }
 
@@ -36,11 +37,13 @@ export interface Unmounter {
 
 /** Makes the unmounter. */
 export function createUnmounter(options: UnmounterOptions): Unmounter {
-  const { mounts, leases, storage, barrier, massRevoker, telemetry } = options;
+  const { mounts, leases, storage, barrier, massRevoker, marks, telemetry } = options;
 
   /** Everything of a mount goes only once no lease is left, and its record goes last: until then the path is taken. */
   const removeIfEmpty = async (mount: Mount): Promise<boolean> => {
     const { accessor } = mount.record;
+    // First, or another server would take the mount for one that was lost.
+    await marks.noteUnmount(accessor);
     if (!(await leases.forgetMount(accessor))) return false;
     await storage.clear(accessor);
     await mounts.remove(mount);
@@ -56,7 +59,7 @@ export function createUnmounter(options: UnmounterOptions): Unmounter {
       const { accessor } = mount.record;
       await leases.setMountState(accessor, "unmounting");
       const states = ["issuing", "active", "revoking", "irrevocable"] as const;
-      const untilMs = deadlineMs - answerMs;
+      const untilMs = waitUntilMs(deadlineMs);
       const { revoked } = await massRevoker.revokeAll({ mount, prefix: "", states, untilMs, signal });
       if (await removeIfEmpty(mount)) return { revoked, pending: 0, left: [] };
       const nowMs = await leases.nowMs();

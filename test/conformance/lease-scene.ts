@@ -7,6 +7,8 @@ import type {
   FencedOutcome,
   LeaseStore,
   NewLease,
+  RenewOutcome,
+  StoredEvent,
 } from "../../src/core/lease-store.ts";
 
 /** An hour, the TTL of a scene's leases. */
@@ -36,6 +38,14 @@ export interface LeaseScene {
   claimDue(ref: LeaseRef, dueAtMs: number, fence: string): Promise<ClaimOutcome | undefined>;
   fail(ref: LeaseRef, fence: string, changes?: Partial<FailedAttempt>): Promise<FencedOutcome>;
   finish(ref: LeaseRef, fence: string): Promise<FencedOutcome>;
+  /** Moves the expiry from what it is now, unless another one is expected. */
+  renew(
+    ref: LeaseRef,
+    change: Partial<Parameters<LeaseStore["renew"]>[1]> & { readonly expiresAtMs: number },
+  ): Promise<RenewOutcome>;
+  reopen(ref: LeaseRef, fence: string, graceMs?: number): ReturnType<LeaseStore["reopen"]>;
+  /** Every event of the mount, in order. */
+  events(): Promise<readonly StoredEvent[]>;
 }
 
 /** Makes a scene; it has no store before its first `reset`. */
@@ -108,5 +118,12 @@ export function createLeaseScene(): LeaseScene {
         ...changes,
       }),
     finish: (ref, fence) => store().finish(ref, { fence, ...owner }),
+    async renew(ref, change) {
+      const expectedExpiresAtMs = change.expectedExpiresAtMs ?? (await store().get(ref))?.expiresAtMs ?? 0;
+      return store().renew(ref, { ...change, expectedExpiresAtMs });
+    },
+    reopen: (ref, fence, graceMs = 60_000) =>
+      store().reopen(ref, { fence, graceMs, sealed: new Uint8Array([1, 2, 3]) }),
+    events: async () => (await store().readEvents(accessor, { after: "", limit: 100_000 })).events,
   };
 }

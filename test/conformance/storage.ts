@@ -6,6 +6,8 @@ import type { Storage } from "../../src/core/storage.ts";
 export interface StorageUnderTest {
   readonly storage: Storage;
   setMountState(accessor: string, state: "mounted" | "unmounting"): Promise<void>;
+  /** The epoch of a mount, of the lease store beside this storage. */
+  epoch(accessor: string): Promise<number>;
 }
 
 const bytes = (text: string) => new Uint8Array(Buffer.from(text));
@@ -15,12 +17,14 @@ export function storageConformance(name: string, make: () => Promise<StorageUnde
   describe(`${name} as a storage`, () => {
     let storage: Storage;
     let setMountState: StorageUnderTest["setMountState"];
+    let epoch: () => Promise<number>;
     let accessor: string;
 
     beforeEach(async () => {
       const made = await make();
       storage = made.storage;
       setMountState = (...change) => made.setMountState(...change);
+      epoch = () => made.epoch(accessor);
       accessor = `kv_${randomBytes(4).toString("hex")}`;
       await setMountState(accessor, "mounted");
     });
@@ -71,6 +75,17 @@ export function storageConformance(name: string, make: () => Promise<StorageUnde
         };
         await Promise.all(Array.from({ length: 8 }, increase));
         expect(await storage.get(accessor, "n")).toEqual(new Uint8Array([8]));
+      });
+
+      it("raise the epoch of the mount with every change, and with nothing else", async () => {
+        const before = await epoch();
+        await storage.put(accessor, "a", bytes("1"));
+        await storage.put(accessor, "a", bytes("2"), { expected: bytes("0") });
+        await storage.get(accessor, "a");
+        expect((await epoch()) - before).toBe(1);
+        await storage.delete(accessor, "a");
+        await storage.delete(accessor, "a");
+        expect((await epoch()) - before).toBe(2);
       });
 
       it("refuse to change a mount that is going away, and still read it", async () => {
@@ -138,6 +153,19 @@ export function storageConformance(name: string, make: () => Promise<StorageUnde
         expect(await storage.list(accessor, "", { after: "", limit: 10 })).toEqual([]);
         expect(await storage.get(accessor, "roles/1")).toBeUndefined();
         expect(await storage.get(`${accessor}x`, "a")).toEqual(bytes("1"));
+      });
+    });
+
+    describe("the operator's mark", () => {
+      it("is written only where it is as expected", async () => {
+        const [first, second] = [new Uint8Array(randomBytes(80)), new Uint8Array(randomBytes(80))];
+        const before = (await storage.readOperatorMark()) ?? null;
+        expect(await storage.writeOperatorMark(first, second)).toBe(false);
+        expect(await storage.writeOperatorMark(first, before)).toBe(true);
+        expect(await storage.writeOperatorMark(second, null)).toBe(false);
+        expect(await storage.readOperatorMark()).toEqual(first);
+        expect(await storage.writeOperatorMark(second, first)).toBe(true);
+        expect(await storage.readOperatorMark()).toEqual(second);
       });
     });
 

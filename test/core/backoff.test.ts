@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { RetryLater } from "../../src/core/backend.ts";
+import { RetryLater, Throttled } from "../../src/core/backend.ts";
 import { planRetry } from "../../src/core/backoff.ts";
 import { CoreError } from "../../src/core/errors.ts";
 
@@ -68,8 +68,35 @@ describe("planRetry()", () => {
       afterMs: 5000,
       usesAttempt: false,
       isIrrevocable: false,
+      wasIrrevocable: false,
+      isThrottled: false,
       isSoon: true,
     });
+  });
+
+  test("takes no mark off a lease that is irrevocable, whatever fails after it, and comes back as soon as it would", () => {
+    for (const [error, afterMs] of [
+      [away, 15_000],
+      [storeAway, 15_000],
+      [new RetryLater(away, 5000), 5000],
+      [new Throttled(away, 2000), 2000],
+      [refused, 3_600_000],
+    ] as const) {
+      expect(planRetry(error, 12, middle)).toMatchObject({
+        isIrrevocable: true,
+        wasIrrevocable: true,
+        afterMs,
+      });
+    }
+    expect(planRetry(refused, 11, middle)).toMatchObject({ isIrrevocable: true, wasIrrevocable: false });
+  });
+
+  test("knows a throttle from another request for time", () => {
+    expect(planRetry(new Throttled(away, 2000), 3, middle)).toMatchObject({
+      isThrottled: true,
+      usesAttempt: false,
+    });
+    expect(planRetry(new RetryLater(away, 2000), 3, middle).isThrottled).toBe(false);
   });
 
   test("uses no attempt where the store is away", () => {

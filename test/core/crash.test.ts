@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import type { EngineSettings } from "../../src/core/engine-settings.ts";
+import type { SecretReply } from "../../src/core/requests.ts";
 import { type CoreHarness, createCoreHarness, type TestServer } from "../kit/core-harness.ts";
 
 interface World {
@@ -8,6 +10,7 @@ interface World {
 
 /** What a server does when it dies: `prepare` happens before, unharmed. */
 interface Scenario {
+  readonly settings?: Partial<EngineSettings>;
   readonly prepare: (world: World) => Promise<void>;
   /** Its answer may never come. */
   readonly act: (world: World) => Promise<unknown>;
@@ -18,10 +21,12 @@ interface Scenario {
 
 const path = "scripted/creds/deploy";
 const issue = ({ server }: World) => server.call("read", { path, data: {} });
+const repeatable = { path, data: { ttl: "1m" }, idempotencyKey: "job-1" };
+const issueByKey = ({ server }: World) => server.call("read", repeatable);
 const leaseId = ({ harness }: World) => harness.leases.leases()[0]?.id ?? "";
 
 async function createWorld(scenario: Scenario): Promise<World> {
-  const harness = createCoreHarness();
+  const harness = createCoreHarness(scenario.settings);
   const server = await harness.start();
   const world = { harness, server };
   await server.mount();
@@ -147,6 +152,82 @@ describe("a server that dies", () => {
     });
   });
 
+  test("while more is due than it has places for leaves nothing alive", async () => {
+    await dieEverywhere({
+      settings: { laneConcurrency: 2 },
+      prepare: async (world) => {
+        for (let at = 0; at < 4; at++) await issue(world);
+        await world.harness.clock.advance(59_000);
+      },
+      act: async () => {},
+      isWellAfterMs: 30_000,
+    });
+  });
+
+  test("while it makes a secret anew leaves nothing alive", async () => {
+    const calls = await dieEverywhere({
+      prepare: async (world) => void (await issueByKey(world)),
+      act: issueByKey,
+      // Before its lease was taken back, nothing has changed: it ends at its expiry.
+      isWellAfterMs: 65_000,
+    });
+    expect(calls).toBe(5);
+  });
+
+  test("while it makes a secret anew with a vendor that fails in between leaves nothing alive", async () => {
+    await dieEverywhere({
+      prepare: async (world) => {
+        await issueByKey(world);
+        world.harness.vendor.fail("createKey", "lost reply");
+      },
+      act: issueByKey,
+      isWellAfterMs: 65_000,
+    });
+  });
+
+  test.each([0, 1])(
+    "while it answers a request that was answered %i times before leaves its client one user and one key that works",
+    async (answered) => {
+      await dieEverywhere({
+        prepare: async (world) => {
+          for (let at = 0; at < answered; at++) await issueByKey(world);
+        },
+        act: issueByKey,
+        isWellAfterMs: 0,
+        async check({ harness }, next) {
+          let reply: SecretReply | undefined;
+          for (let tries = 0; tries < 20 && reply === undefined; tries++) {
+            reply = await next.ask("read", repeatable).catch(() => undefined);
+            if (reply === undefined) await harness.clock.advance(2000);
+          }
+          expect(harness.vendor.alive()).toHaveLength(1);
+          const [user] = harness.vendor.users.values();
+          expect([...(user?.keys.keys() ?? [])]).toEqual([reply?.data?.["access_key"]]);
+          expect(harness.leases.leases()).toMatchObject([{ id: reply?.lease?.id, state: "active" }]);
+        },
+      });
+    },
+  );
+
+  test("while it forgets a lease leaves it forgotten, or still being revoked", async () => {
+    await dieEverywhere({
+      prepare: async (world) => {
+        await issue(world);
+        world.harness.vendor.failAll("deleteUser", "refused");
+        await world.server.call("revokeLease", { leaseId: leaseId(world) }).catch(() => {});
+      },
+      act: (world) => world.server.call("forgetLease", { leaseId: leaseId(world), isForced: true }),
+      isWellAfterMs: 0,
+      async check({ harness }) {
+        harness.vendor.heal();
+        await harness.clock.advance(60_000);
+        expect(harness.leases.leases().map(({ id }) => id)).toEqual([]);
+        const isForgotten = harness.leases.events.some(({ kind }) => kind === "forget");
+        expect(harness.vendor.alive()).toHaveLength(isForgotten ? 1 : 0);
+      },
+    });
+  });
+
   test("while it revokes all under a prefix leaves nothing alive", async () => {
     await dieEverywhere({
       prepare: async (world) => {
@@ -171,7 +252,9 @@ describe("a server that dies", () => {
         if (mounts[0]?.state === "mounted") return;
         expect(mounts).toEqual([]);
         expect(harness.vendor.alive()).toEqual([]);
-        expect([...harness.storage.values().keys()]).toEqual([]);
+        const left = [...harness.storage.values().keys()];
+        // But for the note that the mount went on purpose.
+        expect(left.filter((place) => place !== "operator")).toEqual([]);
       },
     });
   });

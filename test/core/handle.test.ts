@@ -31,6 +31,11 @@ describe("handle()", () => {
         server.call("revokeLease", { leaseId: "x" }, { token }),
         server.call("revokePrefix", { prefix: "x" }, { token }),
         server.call("countLeases", { prefix: "" }, { token }),
+        server.call("retryLease", { leaseId: "x" }, { token }),
+        server.call("forgetLease", { leaseId: "x", isForced: true }, { token }),
+        server.call("watchLeases", { prefix: "", resumeToken: "" }, { token }),
+        server.call("operatorStatus", {}, { token }),
+        server.call("operatorResume", {}, { token }),
       ];
       for (const call of calls) await expect(call).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
       expect(harness.vendor.calls).toEqual([]);

@@ -142,7 +142,12 @@ describe("the invariants", () => {
     const second = await server.issue();
     const swapped = leaseOf(second.lease.id)?.sealed;
     if (!swapped) throw new Error("The second lease is not stored.");
-    await harness.leases.renew(first.lease, { expiresAtMs: first.lease.expiresAtMs, sealed: swapped });
+    const { expiresAtMs } = first.lease;
+    await harness.leases.renew(first.lease, {
+      expectedExpiresAtMs: expiresAtMs,
+      expiresAtMs,
+      sealed: swapped,
+    });
 
     const looked = await server.call("lookupLease", { leaseId: first.lease.id });
     expect(looked.lastError).toContain("does not open");

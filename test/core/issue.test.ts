@@ -59,6 +59,27 @@ describe("issue()", () => {
     expect(reply.warnings).toEqual(["TTL of 10h is more than the maximum, and was cut to 5m."]);
   });
 
+  test("spreads the expiries of leases issued together, and answers with the TTL that was granted", async () => {
+    await harness.stop();
+    harness = createCoreHarness({ ttlSpreadShare: 0.02, maxTtlMs: 3_600_000 });
+    server = await harness.start();
+    await server.mount();
+    const issued = await Promise.all(
+      Array.from({ length: 50 }, () => server.call("read", { path, data: { ttl: "1h" } })),
+    );
+    const ttls = issued.map(({ lease }) => lease?.ttlLeftMs ?? 0);
+    expect(new Set(ttls).size).toBeGreaterThan(10);
+    for (const ttlMs of ttls) expect(ttlMs).toBeGreaterThanOrEqual(3_528_000);
+    const maxExpiresAtMs = harness.clock.nowMs() + 3_600_000;
+    for (const { lease, warnings } of issued) {
+      expect(warnings).toEqual([]);
+      expect(lease).toMatchObject({ ttlMs: lease?.ttlLeftMs, maxExpiresAtMs });
+    }
+    const leaseId = issued[0]?.lease?.id ?? "";
+    const renewed = await server.call("renewLease", { leaseId, incrementMs: 3_600_000 });
+    expect(renewed.lease.ttlLeftMs).toBe(3_600_000);
+  });
+
   test("refuses a TTL under a second before anything is stored", async () => {
     await expect(server.ask("read", { path, data: { ttl: 0 } })).rejects.toMatchObject({
       code: "INVALID_FIELD",

@@ -98,7 +98,12 @@ describe("listing leases", () => {
   test("shows the others where one record was tampered with", async () => {
     const [first] = harness.leases.leases();
     if (!first) throw new Error("There is no lease.");
-    await harness.leases.renew(first, { expiresAtMs: first.expiresAtMs, sealed: new Uint8Array(50) });
+    const { expiresAtMs } = first;
+    await harness.leases.renew(first, {
+      expectedExpiresAtMs: expiresAtMs,
+      expiresAtMs,
+      sealed: new Uint8Array(50),
+    });
     const { leases } = await list();
     expect(leases).toHaveLength(15);
     expect(leases.filter(({ lastError }) => lastError.includes("does not open"))).toHaveLength(1);

@@ -6,6 +6,7 @@ import type { Fault, VendorCall } from "../kit/scripted-vendor.ts";
 
 type Step =
   | { readonly do: "issue"; readonly ttl: number }
+  | { readonly do: "repeat"; readonly key: number }
   | { readonly do: "revoke" | "renew"; readonly pick: number; readonly incrementMs: number }
   | { readonly do: "wait"; readonly ms: number }
   | { readonly do: "break store"; readonly call: keyof LeaseStore; readonly when: "before" | "after" }
@@ -17,6 +18,7 @@ const small = fc.nat({ max: 9 });
 const steps: fc.Arbitrary<readonly Step[]> = fc.array(
   fc.oneof(
     { weight: 4, arbitrary: fc.record({ do: fc.constant("issue"), ttl: fc.integer({ min: 1, max: 60 }) }) },
+    fc.record({ do: fc.constant("repeat"), key: fc.nat({ max: 2 }) }),
     fc.record({
       do: fc.constantFrom("revoke", "renew"),
       pick: small,
@@ -25,7 +27,17 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
     { weight: 3, arbitrary: fc.record({ do: fc.constant("wait"), ms: fc.integer({ min: 1, max: 20_000 }) }) },
     fc.record({
       do: fc.constant("break store"),
-      call: fc.constantFrom("begin", "activate", "renew", "claim", "disarmed", "finish", "fail", "peekDue"),
+      call: fc.constantFrom(
+        "begin",
+        "activate",
+        "renew",
+        "reopen",
+        "claim",
+        "disarmed",
+        "finish",
+        "fail",
+        "peekDue",
+      ),
       when,
     }),
     fc.record({
@@ -42,11 +54,13 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
 interface Held {
   readonly id: string;
   expiresAtMs: number;
+  /** The idempotency key that it was asked for with. */
+  readonly key?: string;
 }
 
 /** A service of one server after the other, and a caller who notes what was promised. */
 async function play(all: readonly Step[]): Promise<CoreHarness> {
-  const harness = createCoreHarness({ maxTtlMs: 90_000 });
+  const harness = createCoreHarness({ maxTtlMs: 90_000, laneConcurrency: 2 });
   const { clock, vendor, leases } = harness;
   let server: TestServer = await harness.start();
   await server.mount();
@@ -79,6 +93,19 @@ async function play(all: readonly Step[]): Promise<CoreHarness> {
       const data = { ttl: step.ttl };
       const reply = await ask(server.call("read", { path: "scripted/creds/x", data }));
       if (reply?.lease) held.push({ id: reply.lease.id, expiresAtMs: reply.lease.expiresAtMs });
+      return;
+    }
+    if (step.do === "repeat") {
+      // Whatever the answer is, and until it is there, the caller can no longer count on the secret before.
+      const key = String(step.key);
+      for (const one of held.filter((other) => other.key === key)) held.splice(held.indexOf(one), 1);
+      const input = { path: "scripted/creds/x", data: { ttl: 40 }, idempotencyKey: key };
+      const reply = await ask(server.call("read", input));
+      if (!reply?.lease) return;
+      const { id, expiresAtMs } = reply.lease;
+      held.push({ id, expiresAtMs, key });
+      const keys = [...(vendor.users.get(`user-${id.split("/").at(-1)}`)?.keys.keys() ?? [])];
+      if (expiresAtMs > clock.nowMs()) expect(keys).toEqual([reply.data?.["access_key"]]);
       return;
     }
     const one = held[step.pick % Math.max(1, held.length)];

@@ -1,101 +1,19 @@
-import { randomBytes } from "node:crypto";
 import { beforeEach, describe, expect, test } from "vitest";
-import { type DestroyContext, defineSecretType, RetryLater } from "../../src/core/backend.ts";
-import { createBarrier } from "../../src/core/barrier.ts";
-import { CoreError } from "../../src/core/errors.ts";
-import type { JsonObject } from "../../src/core/json.ts";
-import type { Mount } from "../../src/core/mount.ts";
-import { createRevoker, type RevokeOutcome } from "../../src/core/revoker.ts";
+import { RetryLater } from "../../src/core/backend.ts";
 import { openLease, sealLease } from "../../src/core/sealed-lease.ts";
 import { testSettings } from "../kit/core-harness.ts";
-import { createManualClock } from "../kit/manual-clock.ts";
-import { createMemoryLeaseStore, type MemoryLeaseStore } from "../kit/memory-lease-store.ts";
+import { away, createRevokerScene, type RevokerScene, refused, type Unmaking } from "./revoker-scene.ts";
 
-interface Unmaking {
-  readonly disarm?: (handle: JsonObject) => Promise<void>;
-  readonly destroy: (handle: JsonObject, context: DestroyContext<JsonObject>) => Promise<void>;
-}
-
-const barrier = createBarrier({ activeTerm: 1, keys: new Map([[1, randomBytes(32)]]) });
-const clock = createManualClock();
-const accessor = "test_1";
-const id = "test/creds/x/uuid";
-const away = new CoreError("BACKEND_UNAVAILABLE", "Away.");
-const refused = new CoreError("BACKEND_REFUSED", "Refused.");
-
-let leases: MemoryLeaseStore;
-
-/** Makes one attempt at a lease of a secret type that is unmade like this. */
-async function attempt(unmaking: Unmaking): Promise<RevokeOutcome> {
-  const { type } = defineSecretType<unknown, JsonObject>({
-    name: "t",
-    plan: () => ({}),
-    create: async (handle) => ({ secret: {}, handle }),
-    ...unmaking,
-  });
-  const record = {
-    accessor,
-    type: "test",
-    description: "",
-    tuning: {},
-    state: "mounted",
-    createdAtMs: 0,
-  } as const;
-  const mount: Mount = {
-    path: "test",
-    record,
-    stored: new Uint8Array(),
-    type: { type: "test", summary: "", description: "", create: () => ({ paths: [], secretTypes: [] }) },
-    backend: { paths: [], secretTypes: [type] },
-  };
-  const telemetry = {
-    handled: () => {},
-    claimed: () => {},
-    issued: () => {},
-    revoked: () => {},
-    revocationFailed: () => {},
-    backgroundFailed: () => {},
-  };
-  const revoker = createRevoker({ leases, barrier, settings: testSettings, telemetry, clock });
-  const [outcome] = await Promise.all(revoker.revoke(mount, [{ kind: "requested", id }]));
-  if (!outcome) throw new Error("The revoker answered nothing.");
-  await revoker.idle();
-  return outcome;
-}
-
-const stored = () => {
-  const [lease] = leases.leases();
-  if (!lease) throw new Error("The lease is gone.");
-  return { ...openLease(barrier, lease), fence: lease.fence };
-};
+let scene: RevokerScene;
 
 beforeEach(async () => {
-  leases = createMemoryLeaseStore({ nowMs: () => clock.nowMs() });
-  const times = { issuedAtMs: clock.nowMs(), expiresAtMs: clock.nowMs() + 60_000 };
-  const identity = {
-    id,
-    accessor,
-    path: "test/creds/x",
-    role: "x",
-    caller: "root",
-    secretType: "t",
-    ttlMs: 60_000,
-  };
-  const sealed = sealLease(
-    barrier,
-    { ...identity, ...times, maxExpiresAtMs: times.expiresAtMs },
-    { key: "k" },
-  );
-  await leases.setMountState(accessor, "mounted");
-  const begun = { accessor, id, sealed, role: "x", caller: "root", ...times, isRenewable: false, fence: "f" };
-  await leases.begin({ ...begun, graceEndsAtMs: times.issuedAtMs + 10_000 });
-  await leases.activate({ accessor, id }, { fence: "f", sealed, expiresAtMs: times.expiresAtMs });
+  scene = await createRevokerScene();
 });
 
 describe("the revoker", () => {
   test("starts to disarm and to destroy side by side", async () => {
     const steps: string[] = [];
-    const outcome = await attempt({
+    const outcome = await scene.attempt({
       disarm: async () => {
         steps.push("disarm begins");
         await Promise.resolve();
@@ -112,7 +30,7 @@ describe("the revoker", () => {
   });
 
   test("records what a failed destroy rejects with, not what disarm did", async () => {
-    await attempt({
+    await scene.attempt({
       disarm: async () => {
         throw new RetryLater(away, 1000);
       },
@@ -120,11 +38,16 @@ describe("the revoker", () => {
         throw refused;
       },
     });
-    expect(stored()).toMatchObject({ state: "revoking", lastError: "Refused.", attempts: 1, fence: "" });
+    expect(scene.stored()).toMatchObject({
+      state: "revoking",
+      lastError: "Refused.",
+      attempts: 1,
+      fence: "",
+    });
   });
 
   test("takes a lease for revoked where destroy is satisfied though disarm found nothing", async () => {
-    const outcome = await attempt({
+    const outcome = await scene.attempt({
       disarm: async () => {
         throw new RetryLater(away, 1000);
       },
@@ -136,7 +59,7 @@ describe("the revoker", () => {
   test("lets no checkpoint say that a secret is disarmed before it is", async () => {
     let isDisarmed = false;
     let finishDisarm = () => {};
-    await attempt({
+    await scene.attempt({
       disarm: () =>
         new Promise((resolve) => {
           finishDisarm = () => {
@@ -147,24 +70,31 @@ describe("the revoker", () => {
       destroy: async (handle, { checkpoint }) => {
         const storing = checkpoint({ ...handle, step: 1 });
         await new Promise((resolve) => setImmediate(resolve));
-        expect(stored().disarmedAtMs).toBeUndefined();
+        expect(scene.stored().disarmedAtMs).toBeUndefined();
         finishDisarm();
         await storing;
         expect(isDisarmed).toBe(true);
         throw away;
       },
     });
-    expect(stored()).toMatchObject({ handle: { key: "k", step: 1 }, disarmedAtMs: clock.nowMs() });
+    expect(scene.stored()).toMatchObject({
+      handle: { key: "k", step: 1 },
+      disarmedAtMs: scene.clock.nowMs(),
+    });
   });
 
   test("refuses a checkpoint where disarming failed", async () => {
-    await attempt({
+    await scene.attempt({
       disarm: async () => {
         throw refused;
       },
       destroy: async (handle, { checkpoint }) => checkpoint({ ...handle, step: 1 }),
     });
-    expect(stored()).toMatchObject({ handle: { key: "k" }, disarmedAtMs: undefined, lastError: "Refused." });
+    expect(scene.stored()).toMatchObject({
+      handle: { key: "k" },
+      disarmedAtMs: undefined,
+      lastError: "Refused.",
+    });
   });
 
   test("records that the secret is disarmed where only the rest failed, and starts from there", async () => {
@@ -177,17 +107,17 @@ describe("the revoker", () => {
         throw away;
       },
     };
-    await attempt(unmaking);
-    expect(stored().disarmedAtMs).toBe(clock.nowMs());
-    await attempt(unmaking);
+    await scene.attempt(unmaking);
+    expect(scene.stored().disarmedAtMs).toBe(scene.clock.nowMs());
+    await scene.attempt(unmaking);
     expect(disarms).toBe(1);
   });
 
   test("stops at a checkpoint where somebody else has the lease by now", async () => {
-    const outcome = await attempt({
+    const outcome = await scene.attempt({
       destroy: async (handle, { checkpoint }) => {
-        await leases.finish(leases.leases()[0] ?? { accessor, id }, {
-          fence: leases.leases()[0]?.fence ?? "",
+        await scene.leases.finish(scene.stored(), {
+          fence: scene.leases.leases()[0]?.fence ?? "",
           role: "x",
           caller: "root",
         });
@@ -195,11 +125,31 @@ describe("the revoker", () => {
       },
     });
     expect(outcome).toEqual({ kind: "busy" });
-    expect(leases.events.at(-1)?.kind).toBe("finish");
+    expect(scene.leases.events.at(-1)?.kind).toBe("finish");
+  });
+
+  test("counts from when a secret was last made where it says until when creating calls can have been sent", async () => {
+    let seen: number | undefined;
+    const [lease] = scene.leases.leases();
+    if (!lease) throw new Error("The lease is gone.");
+    const opened = openLease(scene.barrier, lease);
+    const { expiresAtMs } = lease;
+    const sealed = sealLease(
+      scene.barrier,
+      { ...opened, reissuedAtMs: opened.issuedAtMs + 5000 },
+      opened.handle,
+    );
+    await scene.leases.renew(lease, { expectedExpiresAtMs: expiresAtMs, expiresAtMs, sealed });
+    await scene.attempt({
+      destroy: async (_handle, { createsEndedAtMs }) => {
+        seen = createsEndedAtMs;
+      },
+    });
+    expect(seen).toBe(opened.issuedAtMs + 5000 + testSettings.issueDeadlineMs);
   });
 
   test("survives a backend that throws instead of rejecting", async () => {
-    const outcome = await attempt({
+    const outcome = await scene.attempt({
       disarm: async () => {
         await Promise.resolve();
         throw away;
@@ -214,8 +164,8 @@ describe("the revoker", () => {
 
   test("tells destroy until when creating calls can have been sent", async () => {
     let seen: number | undefined;
-    const { issuedAtMs } = stored();
-    await attempt({
+    const { issuedAtMs } = scene.stored();
+    await scene.attempt({
       destroy: async (_handle, { createsEndedAtMs }) => {
         seen = createsEndedAtMs;
       },

@@ -41,6 +41,12 @@ describe("a sealed lease", () => {
     expect(openLease(barrier, stored)).toEqual({ ...identity, ...clear, handle });
   });
 
+  test("keeps when its secret was made anew", () => {
+    const reissued = { ...identity, reissuedAtMs: 2000 };
+    const sealed = sealLease(barrier, reissued, handle);
+    expect(openLease(barrier, { ...stored, sealed })).toEqual({ ...reissued, ...clear, handle });
+  });
+
   test("shows nothing of its identity or handle", () => {
     const text = Buffer.from(stored.sealed).toString("latin1");
     for (const word of ["deploy", "root", "iam_user", "AKIA1"]) expect(text).not.toContain(word);
@@ -60,8 +66,8 @@ describe("a sealed lease", () => {
 
   test("of another schema is refused", () => {
     const place = `lease:${identity.accessor}:${identity.id}`;
-    const sealed = barrier.seal(Buffer.from("[2]"), place);
-    expect(() => openLease(barrier, { ...stored, sealed })).toThrow("has schema 2, not 1.");
+    const sealed = barrier.seal(Buffer.from([1]), place);
+    expect(() => openLease(barrier, { ...stored, sealed })).toThrow("has schema 1, not 2.");
   });
 
   test("is small enough for the store with a handle of a kilobyte", () => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { grantTtl, renewedExpiry, type TtlSources } from "../../src/core/ttl.ts";
+import { grantTtl, renewedExpiry, spreadTtl, type TtlSources } from "../../src/core/ttl.ts";
 
 const minute = 60_000;
 const system = { defaultTtlMs: 60 * minute, maxTtlMs: 1440 * minute };
@@ -40,6 +40,36 @@ describe("grantTtl()", () => {
 
   test("keeps a TTL of zero for the caller to refuse, rather than taking it for unset", () => {
     expect(grantTtl({ requestMs: 0, roleMs: minute }, {}, system).ttlMs).toBe(0);
+  });
+});
+
+describe("spreadTtl()", () => {
+  const spread = (ttlMs: number, random: number, shareMax = 0.02) => spreadTtl(ttlMs, { shareMax, random });
+
+  test.each([
+    [10 * minute, 0, 600],
+    [10 * minute, 0.9999, 588],
+    [60 * minute, 0.5, 3564],
+    [60 * minute + 500, 0.9999, 3528.5],
+    [9 * minute + 59_999, 0.9999, 599.999],
+    [1000, 0.9999, 1],
+  ])("makes a TTL of %i ms, with a random number of %f, one of %f s", (ttlMs, random, seconds) => {
+    expect(spread(ttlMs, random)).toBe(seconds * 1000);
+  });
+
+  test("leaves every TTL as it is where the share is 0", () => {
+    expect(spread(1440 * minute, 0.9999, 0)).toBe(1440 * minute);
+  });
+
+  test("takes whole seconds, at most 2 % of any TTL", () => {
+    const ttl = fc.integer({ min: 1000, max: 1e10 });
+    const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+    fc.assert(
+      fc.property(ttl, random, (ttlMs, number) => {
+        const taken = ttlMs - spread(ttlMs, number);
+        return taken >= 0 && taken <= ttlMs * 0.02 && taken % 1000 === 0;
+      }),
+    );
   });
 });
 

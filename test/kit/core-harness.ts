@@ -4,6 +4,7 @@ import { type Core, createCore } from "../../src/core/core.ts";
 import type { EngineSettings } from "../../src/core/engine-settings.ts";
 import type { Keyring } from "../../src/core/keyring.ts";
 import type { Wakeups } from "../../src/core/lease-store.ts";
+import type { ObserverMemory } from "../../src/core/observer-memory.ts";
 import type { LeaseView, OperationName, Operations, RequestContext } from "../../src/core/requests.ts";
 import type { Telemetry } from "../../src/core/telemetry.ts";
 import { rootTokenAuthenticator } from "../../src/core/token.ts";
@@ -60,6 +61,8 @@ export interface CoreHarness {
     readonly settings?: Partial<EngineSettings>;
     readonly hasEvents?: boolean;
     readonly isStarted?: boolean;
+    readonly isObserveOnly?: boolean;
+    readonly memory?: ObserverMemory;
   }): Promise<TestServer>;
   /** Stops every server whose plug is in. */
   stop(): Promise<void>;
@@ -76,6 +79,8 @@ export const testSettings: EngineSettings = {
   laneConcurrency: 8,
   revokeWaitMs: 10_000,
   isTimerOn: true,
+  ttlSpreadShare: 0,
+  idempotencyMs: 600_000,
 };
 
 const silence: Wakeups = { start: async () => {}, stop: async () => {} };
@@ -85,7 +90,10 @@ export function createCoreHarness(changed: Partial<EngineSettings> = {}): CoreHa
   const settings = { ...testSettings, ...changed };
   const clock = createManualClock();
   const leases = createMemoryLeaseStore({ nowMs: () => clock.nowMs() });
-  const storage = createMemoryStorage({ mountState: (accessor) => leases.mountState(accessor) });
+  const storage = createMemoryStorage({
+    mountState: (accessor) => leases.mountState(accessor),
+    raiseEpoch: (accessor) => leases.raiseEpoch(accessor),
+  });
   const vendor = createScriptedVendor();
   const keyring: Keyring = { activeTerm: 1, keys: new Map([[1, randomBytes(32)]]) };
   const telemetry: TelemetryEntry[] = [];
@@ -110,6 +118,8 @@ export function createCoreHarness(changed: Partial<EngineSettings> = {}): CoreHa
         settings: { ...settings, ...options.settings },
         telemetry: recordTelemetry(telemetry),
         clock,
+        ...(options.memory === undefined ? {} : { memory: options.memory }),
+        isObserveOnly: options.isObserveOnly ?? false,
       });
       const server = createTestServer(core, plug, clock);
       servers.push(server);
@@ -157,6 +167,7 @@ function recordTelemetry(entries: TelemetryEntry[]): Telemetry {
     issued: (...facts) => void entries.push(["issued", ...facts]),
     revoked: (...facts) => void entries.push(["revoked", ...facts]),
     revocationFailed: (...facts) => void entries.push(["revocationFailed", ...facts]),
+    observing: (...facts) => void entries.push(["observing", ...facts]),
     backgroundFailed: (...facts) => void entries.push(["backgroundFailed", ...facts]),
   };
 }

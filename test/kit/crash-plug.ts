@@ -1,7 +1,18 @@
 /** The calls that change something outside the process, by their names. */
 const changingCalls: ReadonlySet<string> = new Set([
-  ...["begin", "activate", "renew", "claim", "disarmed", "finish", "fail", "setMountState", "forgetMount"],
-  ...["put", "delete", "clear", "writeMount"],
+  ...[
+    "begin",
+    "activate",
+    "renew",
+    "reopen",
+    "claim",
+    "disarmed",
+    "finish",
+    "fail",
+    "setMountState",
+    "forgetMount",
+  ],
+  ...["put", "delete", "clear", "writeMount", "writeOperatorMark"],
   ...["createUser", "createKey", "moveExpiry", "deleteKeys", "deleteUser"],
 ]);
 

@@ -1,30 +1,35 @@
-import { CoreError } from "../../src/core/errors.ts";
 import type { LeaseRef } from "../../src/core/lease.ts";
 import type {
   Claim,
   ClaimOutcome,
   FencedOutcome,
   LeaseStore,
+  StoredEvent,
   StoredLease,
   Wakeups,
 } from "../../src/core/lease-store.ts";
+import { assertFence, assertSealed } from "../../src/redis/lease-record.ts";
+import { createCallBreaker } from "./call-breaker.ts";
 import { compareBytes } from "./compare-bytes.ts";
-import { applyFailure, countLeases, type MemoryLease, newMemoryLease, snapshot } from "./memory-lease.ts";
+import { createMemoryEventLog } from "./memory-event-log.ts";
+import {
+  applyFailure,
+  countLeases,
+  type MemoryLease,
+  newMemoryLease,
+  reachedLimit,
+  reschedule,
+  snapshot,
+} from "./memory-lease.ts";
+import { createMemoryMounts } from "./memory-mount.ts";
+import { createMemoryWakeups } from "./memory-wakeups.ts";
 
 const skewMaxMs = 1000;
 const goneMemoryMs = 24 * 3600 * 1000;
-const sealedBytesMax = 2048;
-
-interface MemoryMount {
-  state: "mounted" | "unmounting" | undefined;
-  readonly leases: Map<string, MemoryLease>;
-  /** When each ended lease ended. */
-  readonly gone: Map<string, number>;
-}
 
 /** One transition, as the store remembers it for tests to look at. */
 export interface MemoryLeaseEvent {
-  readonly kind: "begin" | "activate" | "renew" | "claim" | "disarmed" | "finish" | "fail";
+  readonly kind: StoredEvent["kind"];
   readonly accessor: string;
   readonly id: string;
 }
@@ -42,6 +47,8 @@ export interface MemoryLeaseStore extends LeaseStore {
   mountState(accessor: string): "mounted" | "unmounting" | undefined;
   /** The wakeups of one server. They fire on `fireDue`, and when a server touches what is due. */
   createWakeups(): Wakeups;
+  /** Raises the epoch of a mount, as a write to its storage does. */
+  raiseEpoch(accessor: string): void;
   /** Tells every started listener, once for each lease, of mounts with leases that have come due. */
   fireDue(): void;
   /** Tells every started listener that wakeups may have been missed. */
@@ -56,44 +63,37 @@ export interface MemoryLeaseStore extends LeaseStore {
 /** Makes a lease store in memory, whose time is what `nowMs` says. */
 export function createMemoryLeaseStore(options: { readonly nowMs: () => number }): MemoryLeaseStore {
   const { nowMs } = options;
-  const mounts = new Map<string, MemoryMount>();
+  const mounts = createMemoryMounts();
+  /** Outlives the mounts, as keys with an expiry do. */
+  const idempotent = new Map<string, { readonly id: string; readonly untilMs: number }>();
   const events: MemoryLeaseEvent[] = [];
-  const listeners = new Set<Parameters<Wakeups["start"]>[0]>();
-  const breaks = new Map<keyof LeaseStore, ("before" | "after")[]>();
+  const wakeups = createMemoryWakeups(nowMs);
+  const { run, breakNext } = createCallBreaker<keyof LeaseStore>("lease store");
 
-  const mountOf = (accessor: string): MemoryMount => {
-    const mount = mounts.get(accessor) ?? { state: undefined, leases: new Map(), gone: new Map() };
-    mounts.set(accessor, mount);
-    return mount;
-  };
-  const leaseOf = (ref: LeaseRef) => mounts.get(ref.accessor)?.leases.get(ref.id);
+  const leaseOf = (ref: LeaseRef) => mounts.find(ref.accessor)?.leases.get(ref.id);
+  const leasesOf = (accessor: string) => [...(mounts.find(accessor)?.leases.values() ?? [])];
+  const byDueTime = (accessor: string) =>
+    leasesOf(accessor).sort((one, other) => one.dueAtMs - other.dueAtMs || compareBytes(one.id, other.id));
   const hasEnded = (ref: LeaseRef): boolean => {
-    const endedMs = mounts.get(ref.accessor)?.gone.get(ref.id);
+    const endedMs = mounts.find(ref.accessor)?.gone.get(ref.id);
     return endedMs !== undefined && endedMs > nowMs() - goneMemoryMs;
   };
-  const record = (kind: MemoryLeaseEvent["kind"], ref: LeaseRef) => {
-    events.push({ kind, accessor: ref.accessor, id: ref.id });
+  const raiseEpoch = (accessor: string) => {
+    mounts.of(accessor).epoch += 1;
   };
-  const reschedule = (lease: MemoryLease, dueAtMs: number) => {
-    lease.dueAtMs = Math.floor(dueAtMs);
-    lease.isAnnounced = false;
+  const addEvent = (
+    kind: StoredEvent["kind"],
+    { accessor, id }: LeaseRef,
+    what: Partial<Pick<StoredEvent, "expiresAtMs" | "state">> = {},
+  ) => {
+    events.push({ kind, accessor, id });
+    const { expiresAtMs, state } = what;
+    mounts.of(accessor).log.add({ kind, leaseId: id, atMs: nowMs(), expiresAtMs, state });
   };
-  const announce = (accessor: string, leases: Iterable<MemoryLease>) => {
-    let isNews = false;
-    for (const lease of leases) {
-      if (lease.isAnnounced || lease.dueAtMs > nowMs()) continue;
-      lease.isAnnounced = true;
-      isNews = true;
-    }
-    if (isNews) for (const listener of listeners) listener.onWake(accessor);
-  };
-  /** Runs one call to its end without a pause, so that it is atomic, and breaks it where a test asked for that. */
-  const run = async <T>(call: keyof LeaseStore, work: () => T): Promise<T> => {
-    const when = breaks.get(call)?.shift();
-    if (when === "before") throw unavailable(call);
-    const result = work();
-    if (when === "after") throw unavailable(call);
-    return result;
+  /** Adds the event of a transition of one lease, and raises the epoch. */
+  const record = (...event: Parameters<typeof addEvent>) => {
+    addEvent(...event);
+    raiseEpoch(event[1].accessor);
   };
   /** The lease that a fence gives the right to change. */
   const held = (ref: LeaseRef, fence: string): MemoryLease | undefined => {
@@ -120,35 +120,21 @@ export function createMemoryLeaseStore(options: { readonly nowMs: () => number }
     lease.state = "revoking";
     lease.fence = options.fence;
     reschedule(lease, nowMs() + options.visibilityMs);
-    record("claim", lease);
+    addEvent("claim", lease);
     return { kind: "claimed", lease: snapshot(lease) };
   }
 
   return {
     events,
-    leases: () => [...mounts.values()].flatMap((mount) => [...mount.leases.values()].map(snapshot)),
-    mountState: (accessor) => mounts.get(accessor)?.state,
-    createWakeups() {
-      let mine: Parameters<Wakeups["start"]>[0] | undefined;
-      return {
-        async start(listener) {
-          mine = { ...listener };
-          listeners.add(mine);
-        },
-        async stop() {
-          if (mine) listeners.delete(mine);
-        },
-      };
-    },
+    leases: () => [...mounts.all()].flatMap(([accessor]) => leasesOf(accessor).map(snapshot)),
+    mountState: (accessor) => mounts.find(accessor)?.state,
+    raiseEpoch,
+    createWakeups: () => wakeups.create(),
     fireDue() {
-      for (const [accessor, mount] of mounts) announce(accessor, mount.leases.values());
+      for (const [accessor, mount] of mounts.all()) wakeups.announce(accessor, mount.leases.values());
     },
-    fireGap() {
-      for (const listener of listeners) listener.onGap();
-    },
-    breakNext(call, when, times = 1) {
-      breaks.set(call, [...(breaks.get(call) ?? []), ...Array.from({ length: times }, () => when)]);
-    },
+    fireGap: () => wakeups.fireGap(),
+    breakNext,
 
     nowMs: () => run("nowMs", nowMs),
     begin: (lease) =>
@@ -158,11 +144,22 @@ export function createMemoryLeaseStore(options: { readonly nowMs: () => number }
         const existing = leaseOf(lease);
         if (existing?.state === "issuing" && existing.fence === lease.fence) return "begun";
         if (existing || hasEnded(lease)) throw new Error(`There is a lease "${lease.id}" already.`);
-        const state = mounts.get(lease.accessor)?.state;
+        const state = mounts.find(lease.accessor)?.state;
         if (state !== "mounted") return state ?? "unmounted";
         if (Math.abs(nowMs() - lease.issuedAtMs) > skewMaxMs) return { skewedNowMs: nowMs() };
-        mountOf(lease.accessor).leases.set(lease.id, newMemoryLease(lease));
-        record("begin", lease);
+        const { idempotency } = lease;
+        const remembered = idempotency && idempotent.get(`${lease.accessor}:${idempotency.key}`);
+        if (remembered && remembered.untilMs > nowMs() && remembered.id !== idempotency.replacesId) {
+          return { existingId: remembered.id };
+        }
+        const limited = reachedLimit(leasesOf(lease.accessor), lease);
+        if (limited) return { limited };
+        mounts.of(lease.accessor).leases.set(lease.id, newMemoryLease(lease));
+        if (idempotency) {
+          const untilMs = nowMs() + Math.floor(idempotency.memoryMs);
+          idempotent.set(`${lease.accessor}:${idempotency.key}`, { id: lease.id, untilMs });
+        }
+        record("begin", lease, { expiresAtMs: Math.floor(lease.expiresAtMs) });
         return "begun";
       }),
     activate: (ref, change) =>
@@ -178,7 +175,7 @@ export function createMemoryLeaseStore(options: { readonly nowMs: () => number }
         lease.sealed = new Uint8Array(change.sealed);
         lease.expiresAtMs = Math.floor(change.expiresAtMs);
         reschedule(lease, change.expiresAtMs);
-        record("activate", ref);
+        record("activate", ref, { expiresAtMs: lease.expiresAtMs });
         return "active";
       }),
     renew: (ref, change) =>
@@ -187,16 +184,40 @@ export function createMemoryLeaseStore(options: { readonly nowMs: () => number }
         const lease = leaseOf(ref);
         if (!lease) return hasEnded(ref) ? "ended" : "unknown";
         if (lease.state !== "active" || lease.expiresAtMs <= nowMs()) return "ended";
+        if (lease.expiresAtMs !== Math.floor(change.expectedExpiresAtMs)) {
+          return lease.expiresAtMs === Math.floor(change.expiresAtMs) ? "renewed" : "changed";
+        }
         if (change.sealed) lease.sealed = new Uint8Array(change.sealed);
         lease.expiresAtMs = Math.floor(change.expiresAtMs);
         reschedule(lease, change.expiresAtMs);
-        record("renew", ref);
+        record("renew", ref, { expiresAtMs: lease.expiresAtMs });
         return "renewed";
+      }),
+    reopen: (ref, change) =>
+      run("reopen", () => {
+        assertFence(change.fence);
+        assertSealed(change.sealed);
+        const lease = leaseOf(ref);
+        if (!lease) return hasEnded(ref) ? "ended" : "unknown";
+        if (lease.state === "issuing") return lease.fence === change.fence ? "reopened" : "busy";
+        if (lease.state !== "active" || lease.expiresAtMs <= nowMs()) return "ended";
+        lease.state = "issuing";
+        lease.fence = change.fence;
+        lease.sealed = new Uint8Array(change.sealed);
+        reschedule(lease, Math.min(nowMs() + change.graceMs, lease.expiresAtMs));
+        record("reopen", ref);
+        return "reopened";
       }),
     claim: (accessor, claims, claimOptions) =>
       run("claim", () => {
         assertFence(claimOptions.fence);
-        return claims.map((claim) => claimOne(accessor, claim, claimOptions));
+        // What is asked for twice is judged once.
+        const outcomes = new Map<string, ClaimOutcome>();
+        for (const claim of claims) {
+          if (!outcomes.has(claim.id)) outcomes.set(claim.id, claimOne(accessor, claim, claimOptions));
+        }
+        if ([...outcomes.values()].some(({ kind }) => kind === "claimed")) raiseEpoch(accessor);
+        return claims.map(({ id }) => outcomes.get(id) ?? { kind: "unknown" });
       }),
     disarmed: (ref, change) =>
       run("disarmed", (): FencedOutcome => {
@@ -216,10 +237,10 @@ export function createMemoryLeaseStore(options: { readonly nowMs: () => number }
     finish: (ref, change) =>
       run("finish", (): FencedOutcome => {
         if (!held(ref, change.fence)) return !leaseOf(ref) && hasEnded(ref) ? "done" : "stale";
-        const mount = mountOf(ref.accessor);
+        const mount = mounts.of(ref.accessor);
         mount.leases.delete(ref.id);
         mount.gone.set(ref.id, nowMs());
-        record("finish", ref);
+        record(change.isForgotten ? "forget" : "finish", ref);
         return "done";
       }),
     fail: (ref, change) =>
@@ -228,7 +249,7 @@ export function createMemoryLeaseStore(options: { readonly nowMs: () => number }
         if (!lease) return "stale";
         applyFailure(lease, change);
         reschedule(lease, change.retryAtMs);
-        record("fail", ref);
+        record("fail", ref, { state: lease.state });
         return "done";
       }),
     get: (ref) =>
@@ -239,55 +260,48 @@ export function createMemoryLeaseStore(options: { readonly nowMs: () => number }
     hasEnded: (ref) => run("hasEnded", () => hasEnded(ref)),
     list: (accessor, page) =>
       run("list", () =>
-        [...(mounts.get(accessor)?.leases.values() ?? [])]
+        leasesOf(accessor)
           .filter((lease) => lease.id.startsWith(page.prefix) && compareBytes(lease.id, page.after) > 0)
           .sort((one, other) => compareBytes(one.id, other.id))
           .slice(0, page.limit)
           .map(snapshot),
       ),
-    count: (accessor) => run("count", () => countLeases(mounts.get(accessor)?.leases.values() ?? [])),
+    count: (accessor) => run("count", () => countLeases(leasesOf(accessor))),
     countPrefix: (accessor, prefix) =>
-      run(
-        "countPrefix",
-        () => [...(mounts.get(accessor)?.leases.keys() ?? [])].filter((id) => id.startsWith(prefix)).length,
-      ),
+      run("countPrefix", () => leasesOf(accessor).filter(({ id }) => id.startsWith(prefix)).length),
     peekDue: (accessor, { limit, touch }) =>
       run("peekDue", () => {
-        const byDue = [...(mounts.get(accessor)?.leases.values() ?? [])].sort(
-          (one, other) => one.dueAtMs - other.dueAtMs || compareBytes(one.id, other.id),
-        );
+        const byDue = byDueTime(accessor);
         const due = byDue.filter((lease) => lease.dueAtMs <= nowMs()).slice(0, limit);
         // Other servers hear of it after this call is over, as they would from Redis.
-        if (touch) queueMicrotask(() => announce(accessor, due));
+        if (touch) queueMicrotask(() => wakeups.announce(accessor, due));
         return {
           due: due.map(({ id, dueAtMs }) => ({ id, dueAtMs })),
           nextDueAtMs: byDue.find((lease) => lease.dueAtMs > nowMs())?.dueAtMs,
           nowMs: nowMs(),
         };
       }),
+    dueBetween: (accessor, { fromMs, toMs, limit }) =>
+      run("dueBetween", () =>
+        byDueTime(accessor)
+          .filter(({ state, dueAtMs }) => state === "active" && dueAtMs > fromMs && dueAtMs <= toMs)
+          .slice(0, limit)
+          .map(snapshot),
+      ),
+    readEvents: (accessor, range) =>
+      run("readEvents", () => mounts.find(accessor)?.log.read(range) ?? createMemoryEventLog().read(range)),
+    newestEvent: (accessor) => run("newestEvent", () => mounts.find(accessor)?.log.newest() ?? ""),
+    epoch: (accessor) => run("epoch", () => mounts.find(accessor)?.epoch ?? 0),
     setMountState: (accessor, state) =>
       run("setMountState", () => {
-        mountOf(accessor).state = state;
+        mounts.of(accessor).state = state;
+        raiseEpoch(accessor);
       }),
     forgetMount: (accessor) =>
       run("forgetMount", () => {
-        if (mounts.get(accessor)?.leases.size) return false;
-        mounts.delete(accessor);
+        if (leasesOf(accessor).length > 0) return false;
+        mounts.forget(accessor);
         return true;
       }),
   };
-}
-
-function assertFence(fence: string): void {
-  if (fence === "") throw new Error("A fence cannot be empty: that stands for a lease nobody works on.");
-}
-
-function assertSealed(sealed: Uint8Array): void {
-  if (sealed.length > sealedBytesMax) {
-    throw new Error(`A sealed lease of ${sealed.length} bytes is over the limit of ${sealedBytesMax}.`);
-  }
-}
-
-function unavailable(call: string): CoreError {
-  return new CoreError("STORAGE_UNAVAILABLE", `The test's lease store broke "${call}".`);
 }

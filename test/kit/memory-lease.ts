@@ -1,5 +1,11 @@
 import type { LeaseState } from "../../src/core/lease.ts";
-import type { FailedAttempt, LeaseCounts, NewLease, StoredLease } from "../../src/core/lease-store.ts";
+import type {
+  FailedAttempt,
+  LeaseCounts,
+  LeaseLimit,
+  NewLease,
+  StoredLease,
+} from "../../src/core/lease-store.ts";
 
 const errorCharactersMax = 200;
 
@@ -17,6 +23,12 @@ export function newMemoryLease(lease: NewLease): MemoryLease {
   const fixed = { accessor, id, role, fence, isRenewable, expiresAtMs, sealed };
   const initial = { state: "issuing" as LeaseState, attempts: 0, lastError: "", disarmedAtMs: undefined };
   return { ...fixed, ...initial, dueAtMs: Math.floor(lease.graceEndsAtMs), isAnnounced: false };
+}
+
+/** Makes a record due, which is told anew. */
+export function reschedule(lease: MemoryLease, dueAtMs: number): void {
+  lease.dueAtMs = Math.floor(dueAtMs);
+  lease.isAnnounced = false;
 }
 
 /** Changes a record as `fail` does, but for its due time. */
@@ -41,4 +53,15 @@ export function countLeases(leases: Iterable<MemoryLease>): LeaseCounts {
     byRole[role] = (byRole[role] ?? 0) + 1;
   }
   return { byState, byRole };
+}
+
+/** The first limit that leaves no room for a new lease of a role, with how many live. */
+export function reachedLimit(
+  leases: Iterable<MemoryLease>,
+  { role, limits = [] }: Pick<NewLease, "role" | "limits">,
+): (LeaseLimit & { readonly live: number }) | undefined {
+  const all = [...leases];
+  const ofRole = all.filter((lease) => lease.role === role);
+  const counted = limits.map(({ of, max }) => ({ of, max, live: (of === "mount" ? all : ofRole).length }));
+  return counted.find(({ max, live }) => live >= max);
 }

@@ -1,5 +1,6 @@
 import { CoreError, quote } from "../../src/core/errors.ts";
 import type { Storage } from "../../src/core/storage.ts";
+import { createCallBreaker } from "./call-breaker.ts";
 import { compareBytes } from "./compare-bytes.ts";
 
 /**
@@ -7,7 +8,7 @@ import { compareBytes } from "./compare-bytes.ts";
  * both pass `storageConformance`.
  */
 export interface MemoryStorage extends Storage {
-  /** Every stored value by its place: `data:<accessor>:<path>`, `mount:<path>`, or `keyring`. */
+  /** Every stored value by its place: `data:<accessor>:<path>`, `mount:<path>`, `keyring`, or `operator`. */
   values(): ReadonlyMap<string, Uint8Array>;
   /** Makes every call reject with `STORAGE_UNAVAILABLE` until it is told otherwise. */
   setAvailable(isAvailable: boolean): void;
@@ -17,16 +18,22 @@ export interface MemoryStorage extends Storage {
 
 /**
  * Makes a storage in memory. `mountState` is the lease store's, which decides
- * whether a mount still takes writes; without it, every mount does.
+ * whether a mount still takes writes; without it, every mount does. `raiseEpoch`
+ * is the lease store's, too, and told of every write.
  */
 export function createMemoryStorage(
-  options: { readonly mountState?: (accessor: string) => "mounted" | "unmounting" | undefined } = {},
+  options: {
+    readonly mountState?: (accessor: string) => "mounted" | "unmounting" | undefined;
+    readonly raiseEpoch?: (accessor: string) => void;
+  } = {},
 ): MemoryStorage {
   const mountState = options.mountState ?? (() => "mounted");
+  const raiseEpoch = options.raiseEpoch ?? (() => {});
   const data = new Map<string, Map<string, Uint8Array>>();
   const mounts = new Map<string, Uint8Array>();
-  const breaks = new Map<keyof Storage, ("before" | "after")[]>();
+  const breaker = createCallBreaker<keyof Storage>("storage");
   let keyring: Uint8Array | undefined;
+  let operatorMark: Uint8Array | undefined;
   let isAvailable = true;
 
   const entriesOf = (accessor: string): Map<string, Uint8Array> => {
@@ -42,13 +49,9 @@ export function createMemoryStorage(
       { details: { path } },
     );
   };
-  /** Runs one call to its end without a pause, so that it is atomic, and breaks it where a test asked for that. */
   const run = async <T>(call: keyof Storage, work: () => T): Promise<T> => {
-    const when = isAvailable ? breaks.get(call)?.shift() : "before";
-    if (when === "before") throw unavailable(call);
-    const result = work();
-    if (when === "after") throw unavailable(call);
-    return result;
+    if (!isAvailable) throw new CoreError("STORAGE_UNAVAILABLE", "The test's storage is not available.");
+    return breaker.run(call, work);
   };
 
   return {
@@ -59,14 +62,13 @@ export function createMemoryStorage(
       }
       for (const [path, record] of mounts) all.set(`mount:${path}`, record);
       if (keyring) all.set("keyring", keyring);
+      if (operatorMark) all.set("operator", operatorMark);
       return all;
     },
     setAvailable(value) {
       isAvailable = value;
     },
-    breakNext(call, when, times = 1) {
-      breaks.set(call, [...(breaks.get(call) ?? []), ...Array.from({ length: times }, () => when)]);
-    },
+    breakNext: breaker.breakNext,
 
     get: (accessor, path) => run("get", () => copyOf(data.get(accessor)?.get(path))),
     put: (accessor, path, value, putOptions = {}) =>
@@ -76,12 +78,15 @@ export function createMemoryStorage(
         if (putOptions.expected !== undefined && !isSame(entries.get(path), putOptions.expected))
           return false;
         entries.set(path, new Uint8Array(value));
+        raiseEpoch(accessor);
         return true;
       }),
     delete: (accessor, path) =>
       run("delete", () => {
         assertWritable(accessor, path);
-        return entriesOf(accessor).delete(path);
+        const wasThere = entriesOf(accessor).delete(path);
+        if (wasThere) raiseEpoch(accessor);
+        return wasThere;
       }),
     list: (accessor, folder, { after, limit }) =>
       run("list", () => {
@@ -115,6 +120,13 @@ export function createMemoryStorage(
         keyring = new Uint8Array(value);
         return true;
       }),
+    readOperatorMark: () => run("readOperatorMark", () => copyOf(operatorMark)),
+    writeOperatorMark: (mark, expected) =>
+      run("writeOperatorMark", () => {
+        if (!isSame(operatorMark, expected)) return false;
+        operatorMark = new Uint8Array(mark);
+        return true;
+      }),
   };
 }
 
@@ -127,10 +139,6 @@ function firstName(path: string): string {
 function isSame(stored: Uint8Array | undefined, expected: Uint8Array | null): boolean {
   if (!stored || !expected) return !stored && !expected;
   return Buffer.compare(stored, expected) === 0;
-}
-
-function unavailable(call: string): CoreError {
-  return new CoreError("STORAGE_UNAVAILABLE", `The test's storage broke "${call}".`);
 }
 
 /** A copy that nobody else can change; the `slice` of a Buffer would share its memory. */

@@ -3,11 +3,16 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { sendRedisCommand } from "../../src/dev/redis/redis-command.ts";
 import type { RedisExecutable } from "../../src/dev/redis/redis-executable.ts";
+import type { RedisSearch } from "../../src/dev/redis/redis-search.ts";
 import { resolveRedis } from "../../src/dev/redis/resolve-redis.ts";
 import { type EmbeddedRedisOptions, startEmbeddedRedis } from "../../src/dev/redis/start-embedded-redis.ts";
 
 /** How a test's Redis differs from the usual one; `appendFsync` is `everysec` unless told. */
-export type TestRedisOptions = Pick<EmbeddedRedisOptions, "appendOnly" | "appendFsync" | "extraArgs">;
+export interface TestRedisOptions
+  extends Pick<EmbeddedRedisOptions, "appendOnly" | "appendFsync" | "extraArgs"> {
+  /** The server program; the machine's own unless told. */
+  readonly executable?: RedisExecutable;
+}
 
 /** A real Redis of the test's own, in a temporary folder. */
 export interface TestRedis {
@@ -29,6 +34,16 @@ export interface TestRedis {
 
 let resolved: Promise<RedisExecutable> | undefined;
 
+/** Where the tests look for Redis servers, and keep what they fetch. */
+export function testRedisSearch(say: RedisSearch["say"]): RedisSearch {
+  return {
+    env: process.env,
+    cacheDir: join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "leasehold"),
+    temporaryDir: join(tmpdir(), `leasehold-test-${process.getuid?.() ?? "user"}`),
+    say,
+  };
+}
+
 /**
  * Finds the machine's Redis server once per test worker; what had to be fetched is kept for all runs.
  *
@@ -36,23 +51,18 @@ let resolved: Promise<RedisExecutable> | undefined;
  * `beforeAll(testRedisExecutable, 180_000)`.
  */
 export function testRedisExecutable(): Promise<RedisExecutable> {
-  resolved ??= resolveRedis({
-    env: process.env,
-    cacheDir: join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "leasehold"),
-    temporaryDir: join(tmpdir(), `leasehold-test-${process.getuid?.() ?? "user"}`),
-    say: () => {},
-  });
+  resolved ??= resolveRedis(testRedisSearch(() => {}));
   return resolved;
 }
 
 /** Starts a Redis for one test or one test file; call `stop` in the end. */
 export async function startTestRedis(options: TestRedisOptions = {}): Promise<TestRedis> {
-  const executable = await testRedisExecutable();
+  const { executable = await testRedisExecutable(), ...settings } = options;
   const dir = await mkdtemp(join(tmpdir(), "leasehold-redis-"));
   const start = (port?: number) =>
     startEmbeddedRedis({
       appendFsync: "everysec",
-      ...options,
+      ...settings,
       executable: executable.path,
       env: executable.env,
       dir,

@@ -6,7 +6,7 @@ import {
   RetryLater,
 } from "../../src/core/backend.ts";
 import { CoreError, hasCode } from "../../src/core/errors.ts";
-import { durationField, listField, stringField } from "../../src/core/field.ts";
+import { durationField, intField, listField, stringField } from "../../src/core/field.ts";
 import type { JsonObject } from "../../src/core/json.ts";
 import { definePath } from "../../src/core/path.ts";
 import type { ScriptedVendor } from "./scripted-vendor.ts";
@@ -47,6 +47,14 @@ function userType(vendor: ScriptedVendor) {
       await vendor.moveExpiry(handle.user, expiresAtMs, signal);
       return { ...handle, renewedToMs: expiresAtMs };
     },
+    planReissue: (handle) => ({ ...handle, keyId: "" }),
+    async reissue(handle, { signal }) {
+      await vendor.deleteKeys(handle.user, signal);
+      signal.throwIfAborted();
+      const { keyId, secretKey } = await vendor.createKey(handle.user, signal);
+      return { secret: { access_key: keyId, secret_key: secretKey }, handle: { ...handle, keyId } };
+    },
+    leftBehind: ({ user }, { isDisarmed }) => [`User "${user}"${isDisarmed ? ", without its keys" : ""}.`],
     async disarm(handle, { signal }) {
       await vendor.deleteKeys(handle.user, signal);
     },
@@ -113,7 +121,8 @@ function paths({ storage }: BackendContext, user: ReturnType<typeof userType>) {
               roleMs: numberOf(role?.["default_ttl"]),
               roleMaxMs: numberOf(role?.["max_ttl"]),
             };
-            return { issue: user.issue({ role: params.name, input: { role: params.name }, ttl }) };
+            const maxLeases = numberOf(role?.["max_leases"]);
+            return { issue: user.issue({ role: params.name, input: { role: params.name }, ttl, maxLeases }) };
           },
         },
       },
@@ -151,6 +160,7 @@ function paths({ storage }: BackendContext, user: ReturnType<typeof userType>) {
       fields: {
         default_ttl: ttl,
         max_ttl: durationField("The longest TTL."),
+        max_leases: intField("How many leases may live.", { min: 1, max: 100 }),
         note: stringField("For people.", { isRequired: true }),
         tags: listField("Tags."),
         password: stringField("Kept secret.", { isSecret: true, lengthMax: 40 }),
@@ -166,7 +176,7 @@ function paths({ storage }: BackendContext, user: ReturnType<typeof userType>) {
         },
         write: {
           summary: "Write the role.",
-          takes: ["default_ttl", "max_ttl", "note", "tags", "password"],
+          takes: ["default_ttl", "max_ttl", "max_leases", "note", "tags", "password"],
           async handle({ path, fields }) {
             await storage.put(path, JSON.parse(JSON.stringify(fields)));
             return { warnings: ["It was written by a test."] };

@@ -1,4 +1,4 @@
-import { RetryLater } from "../../src/core/backend.ts";
+import { Throttled } from "../../src/core/backend.ts";
 import { CoreError } from "../../src/core/errors.ts";
 
 /** Calls that the scripted vendor takes. */
@@ -39,6 +39,8 @@ export interface ScriptedVendor {
   /** Has every call of one kind go wrong until `heal`. */
   failAll(call: VendorCall, fault: Fault): void;
   heal(): void;
+  /** Has every call take as long as `wait` says, before it happens. */
+  slow(wait: () => Promise<unknown>): void;
   /** Tells of every call before anything comes of it. */
   onCall(listener: (call: VendorCall) => void): void;
   createUser(user: string, expiresAtMs: number, signal: AbortSignal): Promise<void>;
@@ -61,15 +63,17 @@ export function createScriptedVendor(): ScriptedVendor {
   const faults = new Map<VendorCall, Fault[]>();
   const lasting = new Map<VendorCall, Fault>();
   const listeners: ((call: VendorCall) => void)[] = [];
+  let latency: () => Promise<unknown> = async () => {};
 
   const run = async <T>(call: VendorCall, user: string, signal: AbortSignal, effect: () => T): Promise<T> => {
     calls.push({ call, user });
     for (const listener of listeners) listener(call);
     const fault = faults.get(call)?.shift() ?? lasting.get(call);
+    await latency();
     if (fault === "unavailable") throw unavailable(call);
     if (fault === "refused")
       throw new CoreError("BACKEND_REFUSED", `The vendor refused ${call}.`, { details: { call } });
-    if (fault === "throttled") throw new RetryLater(unavailable(call), 1000);
+    if (fault === "throttled") throw new Throttled(unavailable(call), 1000);
     if (fault === "stuck") await rejectOnAbort(signal);
     if (typeof fault === "object") await fault.after;
     const result = effect();
@@ -91,6 +95,9 @@ export function createScriptedVendor(): ScriptedVendor {
       faults.set(call, [...(faults.get(call) ?? []), ...Array.from({ length: times }, () => fault)]);
     },
     failAll: (call, fault) => void lasting.set(call, fault),
+    slow(wait) {
+      latency = wait;
+    },
     onCall: (listener) => void listeners.push(listener),
     heal() {
       lasting.clear();

@@ -1,0 +1,101 @@
+import type { Abandoner } from "./abandoner.ts";
+import { type Created, NothingCreated } from "./backend.ts";
+import type { Barrier } from "./barrier.ts";
+import type { Begun } from "./begin-lease.ts";
+import type { Clock } from "./clock.ts";
+import { type CreationLimit, startCreationLimit } from "./creation-limit.ts";
+import type { EngineSettings } from "./engine-settings.ts";
+import { CoreError, quote } from "./errors.ts";
+import type { JsonObject } from "./json.ts";
+import type { Lease } from "./lease.ts";
+import type { LeaseStore } from "./lease-store.ts";
+import { viewLease } from "./lease-view.ts";
+import type { Mount } from "./mount.ts";
+import type { LeaseView } from "./requests.ts";
+import { sealLease } from "./sealed-lease.ts";
+
+/** What delivering works with. */
+export interface DeliveryOptions {
+  readonly leases: LeaseStore;
+  readonly barrier: Barrier;
+  readonly abandoner: Abandoner;
+  readonly settings: EngineSettings;
+  readonly clock: Clock;
+}
+
+/** A secret to make for a lease that is `issuing`, and to hand to its caller. */
+export interface Delivery extends Begun {
+  readonly mount: Mount;
+  /** Aborts when the caller is gone. */
+  readonly caller: AbortSignal;
+  /** Makes the secret. */
+  make(signal: AbortSignal): Promise<Created<JsonObject>>;
+  /** Ends the lease where it is certain that nothing was made. */
+  nothingWasMade(): Promise<void>;
+}
+
+/** A secret for its caller. */
+export interface Delivered {
+  readonly secret: JsonObject;
+  readonly lease: LeaseView;
+}
+
+/**
+ * Makes the way from an issuing lease to the caller's answer: create, then activate, then answer. Whatever fails on it, the
+ * caller included, ends the lease, so that nobody holds half a secret, and no secret is left that nobody holds.
+ */
+export function createDelivery(options: DeliveryOptions): (delivery: Delivery) => Promise<Delivered> {
+  const { leases, barrier, abandoner } = options;
+
+  const start = async (delivery: Delivery): Promise<CreationLimit> => {
+    try {
+      return await startCreationLimit(options, delivery);
+    } catch (error) {
+      await delivery.nothingWasMade();
+      throw error;
+    }
+  };
+
+  const make = async (delivery: Delivery): Promise<Created<JsonObject>> => {
+    const limit = await start(delivery);
+    try {
+      return await delivery.make(limit.signal);
+    } catch (error) {
+      if (error instanceof NothingCreated) {
+        await delivery.nothingWasMade();
+        throw error.reason;
+      }
+      await abandoner.abandon(delivery.mount, delivery.lease);
+      throw limit.explain(error);
+    } finally {
+      limit.stop();
+    }
+  };
+
+  return async (delivery) => {
+    const { mount, fence, caller, lease: issuing } = delivery;
+    const created = await make(delivery);
+    const expiresAtMs = Math.min(issuing.expiresAtMs, created.expiresAtMs ?? Number.POSITIVE_INFINITY);
+    const lease: Lease = { ...issuing, handle: created.handle, expiresAtMs, state: "active" };
+    try {
+      const sealed = sealLease(barrier, lease, created.handle);
+      const outcome = await leases.activate(lease, { fence, sealed, expiresAtMs });
+      if (outcome === "lost") throw tookTooLong(lease.id);
+      const view = viewLease(lease, await leases.nowMs());
+      // Last, so that nothing can fail or wait between this and the answer.
+      caller.throwIfAborted();
+      return { secret: created.secret, lease: view };
+    } catch (error) {
+      await abandoner.abandon(mount, lease);
+      throw error;
+    }
+  };
+}
+
+function tookTooLong(id: string): CoreError {
+  return new CoreError(
+    "BACKEND_UNAVAILABLE",
+    `Making the secret took so long that its lease ${quote(id)} was given up; what was made is being revoked. Try again.`,
+    { details: { lease_id: id } },
+  );
+}

@@ -1,0 +1,81 @@
+import { waitUntilMs } from "./answer-time.ts";
+import { CoreError, quote } from "./errors.ts";
+import type { LeaseDesk } from "./lease-desk.ts";
+import type { LeaseQuery } from "./lease-query.ts";
+import type { MassRevoker } from "./mass-revoker.ts";
+import type { Operates } from "./operate.ts";
+import { normalizeRequestPath } from "./request-path.ts";
+import type { Watcher } from "./watcher.ts";
+
+/** The longest that a caller can wait for the leases under a prefix to be gone. */
+const revokePrefixMsMax = 600_000;
+
+type LeaseOperationName =
+  | "lookupLease"
+  | "listLeases"
+  | "renewLease"
+  | "revokeLease"
+  | "revokePrefix"
+  | "countLeases"
+  | "retryLease"
+  | "forgetLease"
+  | "watchLeases";
+
+/** What the operations on leases work with. */
+export interface LeaseOperationsOptions {
+  readonly leaseDesk: LeaseDesk;
+  readonly leaseQuery: LeaseQuery;
+  readonly massRevoker: MassRevoker;
+  readonly watcher: Pick<Watcher, "watch">;
+  /** The process's clock. */
+  readonly nowMs: () => number;
+}
+
+/** Makes the operations on leases. */
+export function leaseOperations(options: LeaseOperationsOptions): Operates<LeaseOperationName> {
+  const { leaseDesk, leaseQuery, massRevoker, nowMs } = options;
+  return {
+    lookupLease: ({ leaseId }) => leaseDesk.lookup(leaseId),
+    listLeases: (input) => leaseQuery.list(input),
+    countLeases: ({ prefix }) => leaseQuery.count(prefix),
+    renewLease: ({ leaseId, incrementMs }, { signal }) => leaseDesk.renew(leaseId, { incrementMs, signal }),
+    async revokeLease({ leaseId }, { signal, deadlineMs }) {
+      await leaseDesk.revoke(leaseId, { signal, deadlineMs });
+      return { warnings: [] };
+    },
+    async retryLease({ leaseId }, { signal, deadlineMs }) {
+      await leaseDesk.retry(leaseId, { signal, deadlineMs });
+      return { warnings: [] };
+    },
+    forgetLease: async ({ leaseId, isForced }, { signal, deadlineMs }) => ({
+      leftBehind: await leaseDesk.forget(leaseId, { isForced, signal, deadlineMs }),
+    }),
+    watchLeases: (input, context) => options.watcher.watch(input, context),
+    async revokePrefix({ prefix }, { signal, deadlineMs }) {
+      // A folder, so that "aws/creds/deploy" does not take the leases of "aws/creds/deploy-eu" along.
+      const folder = `${normalizeRequestPath(prefix)}/`;
+      const mounts = await leaseQuery.mountsUnder(folder);
+      if (mounts.length === 0) throw noLeasesUnder(prefix);
+      const states = ["issuing", "active", "revoking", "irrevocable"] as const;
+      const untilMs = Math.min(waitUntilMs(deadlineMs), nowMs() + revokePrefixMsMax);
+      // Side by side, so that a mount whose vendor hangs takes no time from the others.
+      const outcomes = await Promise.all(
+        mounts.map((mount) => massRevoker.revokeAll({ mount, prefix: folder, states, untilMs, signal })),
+      );
+      return {
+        revoked: outcomes.reduce((sum, outcome) => sum + outcome.revoked, 0),
+        pending: outcomes.reduce((sum, outcome) => sum + outcome.pending, 0),
+      };
+    },
+  };
+}
+
+function noLeasesUnder(prefix: string): CoreError {
+  return new CoreError(
+    "NO_MOUNT",
+    `No mount lies at, above or below ${quote(prefix)}, so no lease starts with it.`,
+    {
+      details: { path: prefix },
+    },
+  );
+}
