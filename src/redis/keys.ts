@@ -37,9 +37,14 @@ export function ttlKey(accessor: string, id: string): string {
   return `lh:{${accessor}}:ttl:${id}`;
 }
 
-/** Key of the set of lease ids that a caller asked for. */
+/** Key of the index of the leases that a caller asked for: a hash of buckets, of which `callerEntry` tells. */
 export function callerKey(accessor: string, caller: string): string {
   return `lh:{${accessor}}:by:${caller}`;
+}
+
+/** Key that remembers which lease an idempotency key stands for; it expires by itself. */
+export function idempotencyKey(accessor: string, key: string): string {
+  return `lh:{${accessor}}:idem:${key}`;
 }
 
 /** Key of an entry of a mount: a role, its configuration, or a KV value. */

@@ -1,35 +1,50 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { gatherWrites } from "./gather-writes.ts";
-import { closeRedisConnection, openRedisConnection } from "./redis-connection.ts";
+import type { RedisArgument } from "./command-sender.ts";
+import type { ConnectionEvent, SendOptions } from "./redis-node.ts";
+import { openRedisNodes } from "./redis-nodes.ts";
+import { parseRedisUrl, type RedisTarget } from "./redis-url.ts";
 import type { RedisReply } from "./reply.ts";
 import type { RedisScript } from "./scripts.ts";
-import { isPassing, isUnknownScript, messageOf, storageUnavailable } from "./storage-error.ts";
+import { isPassing, isUnknownScript, storageUnavailable } from "./storage-error.ts";
 
-/** What a command takes; texts go as UTF-8, bytes as they are. */
-export type RedisArgument = string | number | Buffer;
-
+/** What a command takes, for those who only know this client. */
+export type { RedisArgument } from "./command-sender.ts";
 /** What happened to the connection, for the log. */
-export type ConnectionEvent = { readonly kind: "ready" } | { readonly kind: "lost"; readonly reason: string };
+export type { ConnectionEvent } from "./redis-node.ts";
 
-/** One connection to Redis, which comes back by itself. Every call rejects with `STORAGE_UNAVAILABLE`, within two seconds. */
+/** Runs a command on one server. */
+export type RedisCall = (command: string, ...args: readonly RedisArgument[]) => Promise<RedisReply>;
+
+/** Redis, whether it is one server, a cluster, or what sentinels watch. Every call rejects with `STORAGE_UNAVAILABLE`, within about two seconds. */
 export interface RedisClient {
-  /** Runs a script, by name where Redis knows it. */
-  run(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<RedisReply>;
-  /** Runs a command. */
-  call(command: string, ...args: readonly RedisArgument[]): Promise<RedisReply>;
-  /** Says whether Redis could be reached a moment ago. */
+  readonly kind: RedisTarget["kind"];
+  /**
+   * Runs a script, by name where Redis knows it, on the server that has its keys. With `replicasAwaited`, answers once
+   * that many replicas have what it wrote, and rejects where they do not within a second.
+   */
+  run(
+    script: RedisScript,
+    keys: readonly string[],
+    args: readonly RedisArgument[],
+    replicasAwaited?: number,
+  ): Promise<RedisReply>;
+  /** Runs a command on the server that has its keys; on any where it has none. */
+  readonly call: RedisCall;
+  /** Every server that takes writes, by name. */
+  masters(): readonly { readonly name: string; readonly call: RedisCall }[];
+  /** Says whether Redis could be reached a moment ago; of a cluster, most of its masters. */
   isReady(): boolean;
   /** Resolves once Redis can be used; rejects where it cannot within that time, with why. */
   whenReady(timeoutMs: number): Promise<void>;
   /** Resolves where Redis answers. */
   ping(): Promise<void>;
-  /** Closes the connection for good. */
+  /** Closes the connections for good. */
   close(): Promise<void>;
 }
 
-/** Refusals of a moment are tried again after these pauses, as long as a caller can wait. */
-const pausesMs = [50, 100, 200];
-const retryWithinMs = 500;
+/** Refusals of a moment are tried again after these pauses, as long as a caller can wait: a slot that moves takes its time. */
+const pausesMs = [50, 100, 200, 300, 300];
+const retryWithinMs = 900;
 const readyPollMs = 20;
 
 /** Connects to Redis. Throws for a URL that is none. */
@@ -37,29 +52,8 @@ export function createRedisClient(options: {
   readonly url: string;
   readonly onConnection?: (event: ConnectionEvent) => void;
 }): RedisClient {
-  const redis = openRedisConnection(options.url, "leasehold");
-  const onConnection = options.onConnection ?? (() => {});
-  let trouble: unknown = new Error("not connected yet");
-  let isLost = false;
-  let isClosing = false;
-  redis.on("error", (error: Error) => {
-    trouble = error;
-  });
-  redis.on("ready", () => {
-    isLost = false;
-    onConnection({ kind: "ready" });
-  });
-  redis.on("close", () => {
-    if (!isLost && !isClosing) onConnection({ kind: "lost", reason: messageOf(trouble) });
-    isLost = true;
-  });
-
-  const gather = gatherWrites(redis);
-  const send = async (command: string, args: readonly RedisArgument[]): Promise<RedisReply> => {
-    gather();
-    // Replies in bytes are buffers, numbers, null, and lists of these.
-    return (await redis.callBuffer(command, ...args)) as RedisReply;
-  };
+  const target = parseRedisUrl(options.url);
+  const nodes = openRedisNodes(target, options.onConnection ?? (() => {}));
 
   const guard = async (work: () => Promise<RedisReply>): Promise<RedisReply> => {
     const startedMs = performance.now();
@@ -76,33 +70,37 @@ export function createRedisClient(options: {
   };
 
   return {
-    run: (script, keys, args) => {
+    kind: target.kind,
+    run: (script, keys, args, replicasAwaited = 0) => {
       const all = [keys.length, ...keys, ...args];
+      const how: SendOptions | undefined = replicasAwaited === 0 ? undefined : { replicasAwaited };
       return guard(async () => {
         try {
-          return await send("EVALSHA", [script.sha1, ...all]);
+          return await nodes.send("EVALSHA", [script.sha1, ...all], how);
         } catch (error) {
           // A Redis that was restarted, or told to forget its scripts, learns it again with this call.
           if (!isUnknownScript(error)) throw error;
-          return await send("EVAL", [script.text, ...all]);
+          return await nodes.send("EVAL", [script.text, ...all], how);
         }
       });
     },
-    call: (command, ...args) => guard(() => send(command, args)),
-    isReady: () => redis.status === "ready",
+    call: (command, ...args) => guard(() => nodes.send(command, args)),
+    masters: () =>
+      nodes.masters().map(({ name, send }) => ({
+        name,
+        call: (command, ...args) => guard(() => send(command, args)),
+      })),
+    isReady: () => nodes.isReady(),
     async whenReady(timeoutMs) {
       const deadlineMs = performance.now() + timeoutMs;
-      while (redis.status !== "ready") {
-        if (performance.now() >= deadlineMs || redis.status === "end") throw storageUnavailable(trouble);
+      while (!nodes.isReady()) {
+        if (performance.now() >= deadlineMs || nodes.isEnded()) throw storageUnavailable(nodes.trouble());
         await delay(readyPollMs);
       }
     },
     async ping() {
-      await guard(() => send("PING", []));
+      await guard(() => nodes.send("PING", []));
     },
-    async close() {
-      isClosing = true;
-      await closeRedisConnection(redis);
-    },
+    close: () => nodes.close(),
   };
 }

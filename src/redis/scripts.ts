@@ -11,10 +11,10 @@ export interface RedisScript {
 
 const folder = new URL("./lua/", import.meta.url);
 
-/** Reads a script and puts the part it names by `-- @include <part>` in that line's place: Redis knows no imports. */
+/** Reads a script and puts each part it names by `-- @include <part>` in that line's place: Redis knows no imports. */
 function loadScript(name: string): RedisScript {
   const text = readFileSync(new URL(`${name}.lua`, folder), "utf8").replace(
-    /^-- @include (\w+)$/m,
+    /^-- @include (\w+)$/gm,
     (_line, part) => readFileSync(new URL(`include/${part}.lua`, folder), "utf8"),
   );
   return { name, text, sha1: createHash("sha1").update(text).digest("hex") };
@@ -25,6 +25,7 @@ export const scripts = {
   begin: loadScript("begin"),
   activate: loadScript("activate"),
   renew: loadScript("renew"),
+  reopen: loadScript("reopen"),
   claim: loadScript("claim"),
   disarmed: loadScript("disarmed"),
   finish: loadScript("finish"),

@@ -56,7 +56,9 @@ export function storageUnavailable(error: unknown): CoreError {
 /** The message of an error of the client, without the credentials that a URL in it may show. */
 export function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/(rediss?:\/\/)[^@\s/]*@/g, "$1***@");
+  return message
+    .replace(/(rediss?(?:\+\w+)?:\/\/)[^@\s/]*@/g, "$1***@")
+    .replace(/(sentinel_password=)[^&\s]*/g, "$1***");
 }
 
 /** The word that a refusal of Redis begins with; empty for every other error. */

@@ -1,11 +1,13 @@
 import { CoreError, quote } from "../core/errors.ts";
 import type { Storage } from "../core/storage.ts";
-import { dataKey, keyringKey, mountKey, mountsKey } from "./keys.ts";
+import { dataKey, keyringKey, metaKey, mountKey, mountsKey } from "./keys.ts";
 import type { RedisArgument, RedisClient } from "./redis-client.ts";
 import { asBuffer, bytesOf, listOf, numberOf, pairsOf, type RedisReply, textOf } from "./reply.ts";
 import { scripts } from "./scripts.ts";
 
 const clearedAtOnceMax = 500;
+/** Field of the meta hash. */
+const operatorField = "operator";
 
 /** Keeps entries, mount records and the keyring in Redis. The names of a mount's entries are indexed under `paths`. */
 export function createRedisStorage(client: RedisClient): Storage {
@@ -63,6 +65,14 @@ export function createRedisStorage(client: RedisClient): Storage {
     },
     async createKeyring(keyring) {
       return numberOf(await client.call("SETNX", keyringKey, asBuffer(keyring))) === 1;
+    },
+    async readOperatorMark() {
+      return optional(await client.call("HGET", metaKey, operatorField));
+    },
+    async writeOperatorMark(mark, expected) {
+      // The script writes one field of a hash, whichever.
+      const args = [operatorField, ...condition(expected), asBuffer(mark)];
+      return textOf(await client.run(scripts.writeMount, [metaKey], args)) === "written";
     },
   };
 }

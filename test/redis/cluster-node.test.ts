@@ -37,5 +37,6 @@ leaseStoreConformance("A node of a Redis Cluster", async () => {
 storageConformance("A node of a Redis Cluster", async () => {
   for (const key of ["lh:mounts", "lh:keyring"]) await client.call("DEL", key);
   const store = createRedisLeaseStore({ client });
-  return { storage: createRedisStorage(client), setMountState: store.setMountState };
+  const { setMountState, epoch } = store;
+  return { storage: createRedisStorage(client), setMountState, epoch };
 });

@@ -19,7 +19,8 @@ leaseStoreConformance("The memory", async () => makeStore());
 
 storageConformance("The memory", async () => {
   const { store } = makeStore();
-  return { storage: createMemoryStorage(store), setMountState: store.setMountState };
+  const { setMountState, epoch } = store;
+  return { storage: createMemoryStorage(store), setMountState, epoch };
 });
 
 describe("The memory lease store", () => {

@@ -10,7 +10,7 @@ let redis: TestRedis;
 let client: RedisClient;
 
 beforeAll(async () => {
-  redis = await startTestRedis();
+  redis = await startTestRedis({ appendFsync: "always" });
   client = createRedisClient({ url: redis.url });
   await client.whenReady(2000);
 });
@@ -43,6 +43,7 @@ describe("checkRedis()", () => {
     expect(report).toEqual({
       version: expect.stringMatching(/^\d+\./),
       eventsOn: true,
+      persistence: "always",
       replicas: 0,
       warnings: [],
     });
@@ -58,6 +59,18 @@ describe("checkRedis()", () => {
   it("warns of a Redis that keeps no append-only file", async () => {
     await redis.configSet("appendonly", "no");
     expect((await checkRedis(client)).warnings).toEqual([expect.stringContaining("append-only file")]);
+  });
+
+  it.each([
+    ["everysec", "everysec", "the leases of the last second are lost"],
+    ["no", "no-fsync", "the leases of half a minute are lost"],
+  ])("says what appendfsync %s can lose", async (value, persistence, loss) => {
+    await redis.configSet("appendfsync", value);
+    expect(await checkRedis(client)).toMatchObject({
+      persistence,
+      warnings: [expect.stringContaining(loss)],
+    });
+    await redis.configSet("appendfsync", "always");
   });
 
   it.each([
@@ -78,7 +91,11 @@ describe("checkRedis()", () => {
     );
     expect(report).toMatchObject({
       eventsOn: false,
-      warnings: [expect.stringContaining("by the timer alone")],
+      persistence: "unknown",
+      warnings: [
+        expect.stringContaining("does not tell its appendfsync"),
+        expect.stringContaining("by the timer alone"),
+      ],
     });
   });
 

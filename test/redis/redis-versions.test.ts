@@ -33,5 +33,6 @@ leaseStoreConformance("Redis", async () => {
 storageConformance("Redis", async () => {
   await client.call("DEL", "lh:mounts", "lh:keyring");
   const store = createRedisLeaseStore({ client });
-  return { storage: createRedisStorage(client), setMountState: store.setMountState };
+  const { setMountState, epoch } = store;
+  return { storage: createRedisStorage(client), setMountState, epoch };
 });

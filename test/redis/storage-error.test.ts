@@ -41,6 +41,10 @@ describe("messageOf()", () => {
     expect(messageOf(new Error("no host at redis://user:hunter2@host:1/0"))).toBe(
       "no host at redis://***@host:1/0",
     );
+    expect(messageOf("rediss+cluster://:hunter2@a:1,b:2")).toBe("rediss+cluster://***@a:1,b:2");
+    expect(messageOf("redis+sentinel://u:hunter2@a/m?sentinel_password=hunter3&x=1")).toBe(
+      "redis+sentinel://***@a/m?sentinel_password=***&x=1",
+    );
   });
 });
 

@@ -20,9 +20,9 @@ if state ~= 'issuing' or grace_ends <= now then return { now, 'lost' } end
 if tonumber(expires) > tonumber(begun_with) then return { now, 'later' } end
 
 redis.call('HSET', lease_key, 'ex', expires)
-set_pieces(lease_key, 's', sealed)
+set_pieces(lease_key, '', sealed)
 make_due(due_key, ttl_key, id, tonumber(expires), now)
 set_state(lease_key, count_key, state, 'active')
-add_event(events_key, 'activate', id, 'ex', expires)
+add_event(events_key, now, 'activate', id, 'ex', expires)
 redis.call('INCR', epoch_key)
 return { now, 'active' }

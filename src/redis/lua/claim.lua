@@ -47,8 +47,8 @@ for _, claim in ipairs(taken) do
   redis.call('HSET', claim.lease_key, 'fe', fence)
   make_due(due_key, claim.ttl_key, claim.id, now + visibility, now)
   set_state(claim.lease_key, count_key, claim.state, 'revoking')
-  add_event(events_key, 'claim', claim.id)
+  add_event(events_key, now, 'claim', claim.id)
 end
-if #orphans > 0 then redis.call('ZREM', due_key, unpack(orphans)) end
-if #taken + #orphans > 0 then redis.call('INCR', epoch_key) end
+local dropped = #orphans > 0 and redis.call('ZREM', due_key, unpack(orphans)) or 0
+if #taken + dropped > 0 then redis.call('INCR', epoch_key) end
 return answers

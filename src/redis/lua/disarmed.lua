@@ -16,12 +16,12 @@ local state, held = unpack(redis.call('HMGET', lease_key, 'st', 'fe'))
 if held ~= fence then return { now, 'stale' } end
 
 redis.call('HSETNX', lease_key, 'da', string.format('%d', now))
-set_pieces(lease_key, 's', sealed)
+set_pieces(lease_key, '', sealed)
 set_state(lease_key, count_key, state, 'revoking')
 if retry ~= '' then
   redis.call('HDEL', lease_key, 'fe')
   make_due(due_key, ttl_key, id, tonumber(retry), now)
 end
-add_event(events_key, 'disarmed', id)
+add_event(events_key, now, 'disarmed', id)
 redis.call('INCR', epoch_key)
 return { now, 'done' }

@@ -27,6 +27,6 @@ if next_state == 'irrevocable' then
 else
   redis.call('ZREM', irrevocable_key, id)
 end
-add_event(events_key, 'fail', id, 'st', next_state)
+add_event(events_key, now, 'fail', id, 'st', next_state)
 redis.call('INCR', epoch_key)
 return { now, 'done' }

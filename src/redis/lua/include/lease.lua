@@ -8,7 +8,7 @@
 --   at  failed attempts; absent where there were none
 --   rn  "1" where it is renewable; absent where not
 --   da  when its secret was made useless, in ms; absent where it was not
---   s0, s1, ...  identity and handle, sealed, in pieces
+--   0, 1, ...    identity and handle, sealed, in pieces
 --   e0, e1, ...  last error, in pieces
 -- When it is due stands in the due set alone.
 
@@ -52,6 +52,16 @@ local function set_state(lease_key, count_key, from, to)
 end
 
 -- Tells whoever watches. An entry holds what changed; the record has the rest.
-local function add_event(events_key, kind, id, ...)
-  redis.call('XADD', events_key, 'MAXLEN', '~', 10000, '*', 'kind', kind, 'id', id, ...)
+-- Its position is <ms>-<number>: entries are numbered from 1 without a hole, which tells a reader what was dropped, and
+-- the time never goes back where the clock does. The oldest go, a block at a time.
+local event_ms, event_number
+local function add_event(events_key, now, kind, id, ...)
+  if not event_number then
+    local newest = redis.call('XREVRANGE', events_key, '+', '-', 'COUNT', 1)[1]
+    local ms, number = string.match(newest and newest[1] or '0-0', '(%d+)-(%d+)')
+    event_ms, event_number = tonumber(ms), tonumber(number)
+  end
+  event_ms, event_number = math.max(now, event_ms), event_number + 1
+  local position = string.format('%d-%d', event_ms, event_number)
+  redis.call('XADD', events_key, 'MAXLEN', '~', 10000, position, 'kind', kind, 'id', id, ...)
 end
