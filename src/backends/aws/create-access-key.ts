@@ -4,7 +4,7 @@ import { pauseMs, throwIfStopped, visibilityRetriesMax } from "./resend.ts";
 import type { OpenRoot } from "./root-access.ts";
 
 /**
- * Creates the one access key of a new user. Sending CreateAccessKey again after
+ * Creates the one access key of a user. Sending CreateAccessKey again after
  * a lost reply would leave a second live key, whose secret nobody knows: so on
  * doubt every key of the user is deleted before the next one is asked for.
  */
@@ -15,10 +15,12 @@ export async function createOnlyKey(options: {
   readonly signal: AbortSignal;
   /** Once this aborts nothing is sent any more. */
   readonly going: AbortSignal;
+  /** True where the user may have keys already, which are then deleted first. */
+  readonly mayHaveKeys?: boolean;
 }): Promise<NewAccessKey> {
   const { user, signal, going } = options;
   const { iam, clock, retriesMax } = options.root;
-  let isInDoubt = false;
+  let isInDoubt = options.mayHaveKeys ?? false;
   let invisible = 0;
   let failed = 0;
   for (;;) {

@@ -43,6 +43,7 @@ export function credsPath(options: {
             issue: iamUser.issue({
               role: params.name,
               input: { role, root },
+              maxLeases: role.maxLeases,
               ttl: {
                 requestMs: fields.ttl,
                 roleMs: role.defaultTtlMs,

@@ -2,6 +2,7 @@ import { isAwsFailure } from "./aws-failure.ts";
 import { checkOwnUser, findUser } from "./own-user.ts";
 import { NotFound, type RevocationContext, revocationError } from "./revocation.ts";
 import type { OpenRoot } from "./root-access.ts";
+import { removeBelongings } from "./sweep-user.ts";
 import type { UserHandle } from "./user-handle.ts";
 import { wave } from "./wave.ts";
 
@@ -43,7 +44,7 @@ async function deleteKey(handle: UserHandle, id: string, context: DisarmContext)
 }
 
 /**
- * Deletes all keys of a user that was being made when the process died. Its
+ * Deletes all keys of a user that was being made when the process died, or was being given a new key. Its
  * secret was told to nobody. A list without keys is no proof, but it need not be: DeleteUser refuses while there is one.
  */
 async function deleteEveryKey(handle: UserHandle, context: DisarmContext): Promise<void> {
@@ -59,5 +60,11 @@ async function deleteEveryKey(handle: UserHandle, context: DisarmContext): Promi
   const [owner, keys] = [await found, await listed];
   if (owner !== undefined) checkOwnUser(owner, handle);
   if (keys === undefined) throw new NotFound(handle);
-  await wave(keys.map((id) => deleteKey(handle, id, context)));
+  const { old } = handle;
+  const isUnlisted = old !== undefined && !keys.includes(old);
+  await wave([
+    ...keys.map((id) => deleteKey(handle, id, context)),
+    // Most likely it was deleted before; where it only was not listed yet, this finds it.
+    ...(isUnlisted ? [removeBelongings([{ belonging: "accessKey", id: old }], { iam, user, signal })] : []),
+  ]);
 }

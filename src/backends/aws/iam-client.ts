@@ -22,8 +22,11 @@ import { SigningHash } from "./signing-hash.ts";
 const connectionTimeoutMs = 3000;
 const requestTimeoutMs = 5000;
 
-/** Connections to AWS at a time. More calls than that wait for one; more would only be throttled. */
-const socketsMax = 50;
+/**
+ * Connections to AWS at a time; more calls than that wait for one. As many as the first wave of 64 revocations needs, which is
+ * what one mount has under way at most: a call that deletes a key should not wait for one that tidies up.
+ */
+const socketsMax = 200;
 
 /**
  * Makes the client for AWS from the SDK. Each call is sent once: the SDK's own

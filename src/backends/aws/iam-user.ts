@@ -2,6 +2,8 @@ import { type DefinedSecretType, defineSecretType } from "../../core/backend.ts"
 import { createUser } from "./create-user.ts";
 import { destroyUser } from "./destroy-user.ts";
 import { disarmUser } from "./disarm-user.ts";
+import { userLeftBehind } from "./left-behind.ts";
+import { planReissueKey, reissueKey } from "./reissue-key.ts";
 import { renewUser } from "./renew-user.ts";
 import type { RootAccess } from "./root-access.ts";
 import { planUser, type UserHandle, type UserInput } from "./user-handle.ts";
@@ -21,6 +23,9 @@ export function iamUserType(options: {
       await renewUser(handle, { ...context, root: await access.open() });
       return undefined;
     },
+    planReissue: planReissueKey,
+    reissue: async (handle, context) => reissueKey(handle, { ...context, root: await access.open() }),
+    leftBehind: userLeftBehind,
     disarm: (handle, context) => disarmUser(handle, { ...context, access }),
     destroy: (handle, context) => destroyUser(handle, { ...context, access, consistencyMs }),
   });

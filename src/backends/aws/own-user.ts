@@ -19,16 +19,16 @@ export async function findUser(
   }
 }
 
-/** Checks by path and tag that a user is the one of the lease: nobody else's is ever deleted. Throws `BACKEND_REFUSED`. */
+/** Checks by path and tag that a user is the one of the lease: nobody else's is ever touched. Throws `BACKEND_REFUSED`. */
 export function checkOwnUser(found: ExistingUser, handle: UserHandle): void {
   const path = handle.path ?? defaultUserPath;
   const leaseUuid = leaseUuidOf(handle.user);
   if (found.path === path && isTaggedFor(found, leaseUuid)) return;
   throw new CoreError(
     "BACKEND_REFUSED",
-    `User "${handle.user}" is not deleted, for it is not the one of this lease: it should have the path ${quote(path)} ` +
+    `User "${handle.user}" is left as it is, for it is not the one of this lease: it should have the path ${quote(path)} ` +
       `and the tag "leasehold:lease" with ${leaseUuid}, and has the path ${quote(found.path)} and ` +
-      `${JSON.stringify(found.tags["leasehold:lease"] ?? null)}. Look into who changed it; with path and tag put right, it is revoked at the next attempt.`,
+      `${JSON.stringify(found.tags["leasehold:lease"] ?? null)}. Look into who changed it; with path and tag put right, the lease is revoked at the next attempt.`,
     { details: { user: handle.user } },
   );
 }

@@ -1,4 +1,4 @@
-import { RetryLater } from "../../core/backend.ts";
+import { RetryLater, Throttled } from "../../core/backend.ts";
 import { CoreError } from "../../core/errors.ts";
 import { coreErrorOf, isAwsFailure } from "./aws-failure.ts";
 import type { OpenRoot, RootAccess } from "./root-access.ts";
@@ -94,5 +94,5 @@ function wrongAccount(handle: UserHandle, madeIn: string, now: string): CoreErro
 export function revocationError(error: unknown, doing: string): unknown {
   if (!isAwsFailure(error)) return error;
   const reason = coreErrorOf(error, doing);
-  return error.kind === "throttled" ? new RetryLater(reason, retryAfterMs()) : reason;
+  return error.kind === "throttled" ? new Throttled(reason, retryAfterMs()) : reason;
 }

@@ -20,6 +20,8 @@ export interface Role {
   /** TTLs in milliseconds; undefined where the role sets none. */
   readonly defaultTtlMs: number | undefined;
   readonly maxTtlMs: number | undefined;
+  /** How many leases of the role may live at the same time; undefined where there is no limit. */
+  readonly maxLeases: number | undefined;
 }
 
 /** What role names are made of, and the words for it. */

@@ -1,6 +1,7 @@
 import {
   durationField,
   type FieldValues,
+  intField,
   invalidField,
   jsonField,
   listField,
@@ -10,6 +11,7 @@ import {
 import type { JsonObject } from "../../core/json.ts";
 import type { MountStorage } from "../../core/mount-storage.ts";
 import { definePath, type PathDefinition } from "../../core/path.ts";
+import { leasesMax } from "../../core/tuning.ts";
 import { allowsIamWrites } from "./iam-writes.ts";
 import { checkPolicyDocument } from "./policy-document.ts";
 import {
@@ -59,6 +61,10 @@ const fields = {
   default_ttl: durationField("TTL of a lease where the request gives none. 0 means that the role sets none."),
   max_ttl: durationField(
     "The longest that a lease may live, renewals included. 0 means that the role sets none.",
+  ),
+  max_leases: intField(
+    "How many leases of the role may live at the same time. 0 means that the role sets no limit.",
+    { min: 0, max: leasesMax },
   ),
   policy: jsonField("Old name of policy_document.", { code: "INVALID_POLICY" }),
   arn: stringField("Old name of policy_arns, for one ARN.", {
@@ -145,6 +151,7 @@ function roleOf(given: RoleFields): Role {
     userPath: given.user_path ?? defaultUserPath,
     defaultTtlMs: given.default_ttl || undefined,
     maxTtlMs: given.max_ttl || undefined,
+    maxLeases: given.max_leases || undefined,
   };
 }
 
@@ -186,5 +193,6 @@ function shown(role: Role): JsonObject {
     user_path: role.userPath,
     default_ttl: (role.defaultTtlMs ?? 0) / 1000,
     max_ttl: (role.maxTtlMs ?? 0) / 1000,
+    max_leases: role.maxLeases ?? 0,
   };
 }

@@ -25,6 +25,8 @@ export type UserHandle = {
   readonly unlisted?: 1;
   /** Id of the access key, once the user was made whole. */
   readonly key?: string;
+  /** Id of the access key before, while a new one is being made in its place. */
+  readonly old?: string;
   /** DeleteUser was sent, and perhaps worked; the key was deleted before. */
   readonly sent?: 1;
 };

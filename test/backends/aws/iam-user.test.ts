@@ -1,6 +1,8 @@
 import type { Role } from "../../../src/backends/aws/role.ts";
 import type { UserInput } from "../../../src/backends/aws/user-handle.ts";
-import { type SecretWorld, secretTypeConformance } from "../../conformance/secret-type.ts";
+import type { SecretWorld } from "../../conformance/secret-scene.ts";
+import { secretTypeConformance } from "../../conformance/secret-type.ts";
+import { secretReissueConformance } from "../../conformance/secret-type-reissue.ts";
 import { awsFailure } from "../../kit/fake-iam.ts";
 import { mountAws, rootKey, tutorialPolicy } from "./mounted-aws.ts";
 
@@ -18,6 +20,7 @@ const documentRole: Role = {
   userPath: "/leasehold/",
   defaultTtlMs: undefined,
   maxTtlMs: undefined,
+  maxLeases: undefined,
 };
 
 function worldOf(
@@ -86,6 +89,11 @@ secretTypeConformance(
   }),
 );
 secretTypeConformance(
+  "iam_user where AWS is slow to show what it made and what it deleted",
+  worldOf(attachedRole, { visibleAfterMs: 4000, goneAfterMs: 4000 }),
+);
+secretReissueConformance("iam_user", worldOf(documentRole));
+secretReissueConformance(
   "iam_user where AWS is slow to show what it made and what it deleted",
   worldOf(attachedRole, { visibleAfterMs: 4000, goneAfterMs: 4000 }),
 );

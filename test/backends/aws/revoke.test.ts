@@ -221,7 +221,7 @@ describe("revoking an IAM user", () => {
   });
 
   it.each([
-    ["throttled", "Throttling", { name: "RetryLater", reason: { code: "BACKEND_UNAVAILABLE" } }],
+    ["throttled", "Throttling", { name: "Throttled", reason: { code: "BACKEND_UNAVAILABLE" } }],
     ["unknown", "TimeoutError", { code: "BACKEND_UNAVAILABLE" }],
     ["refused", "AccessDenied", { code: "BACKEND_REFUSED", details: { aws_code: "AccessDenied" } }],
   ] as const)(

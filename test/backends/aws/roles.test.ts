@@ -18,6 +18,7 @@ describe("the path roles/:name", () => {
       user_path: "/ci/",
       default_ttl: "30m",
       max_ttl: 7200,
+      max_leases: "25",
     });
     expect(await aws.ask("read", "roles/deploy")).toEqual({
       data: {
@@ -30,6 +31,7 @@ describe("the path roles/:name", () => {
         user_path: "/ci/",
         default_ttl: 1800,
         max_ttl: 7200,
+        max_leases: 25,
       },
     });
   });
@@ -49,6 +51,7 @@ describe("the path roles/:name", () => {
         user_path: "/leasehold/",
         default_ttl: 0,
         max_ttl: 0,
+        max_leases: 0,
       },
     });
   });

@@ -8,7 +8,9 @@ import { connectSdkIam } from "../../../src/backends/aws/iam-client.ts";
 import type { UserInput } from "../../../src/backends/aws/user-handle.ts";
 import { userNameOf } from "../../../src/backends/aws/user-name.ts";
 import { type Simulator, startSimulator } from "../../../src/dev/simulator/simulator.ts";
-import { type SecretWorld, secretTypeConformance } from "../../conformance/secret-type.ts";
+import type { SecretWorld } from "../../conformance/secret-scene.ts";
+import { secretTypeConformance } from "../../conformance/secret-type.ts";
+import { secretReissueConformance } from "../../conformance/secret-type-reissue.ts";
 import { createInstantClock } from "./instant-clock.ts";
 import { mountBackend, rootKey, tutorialPolicy } from "./mounted-aws.ts";
 
@@ -108,3 +110,4 @@ async function worldOnSimulator(): Promise<SecretWorld> {
 }
 
 secretTypeConformance("iam_user through the SDK and the simulator", worldOnSimulator);
+secretReissueConformance("iam_user through the SDK and the simulator", worldOnSimulator);

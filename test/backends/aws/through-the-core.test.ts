@@ -39,6 +39,7 @@ beforeEach(async () => {
       claimed: () => {},
       issued: () => {},
       revoked: () => {},
+      observing: () => {},
       revocationFailed: ({ error }) => void failures.push(error),
       backgroundFailed: (_, error) => void failures.push(String(error)),
     },
@@ -141,6 +142,34 @@ describe("the aws backend behind the core", () => {
     await until(() => leasedUsers().length === 0);
     expect(failures).toHaveLength(1);
     expect(failures[0]).toContain("limits the rate");
+  });
+
+  it("answers a repeated request with one user and one key, and says what forgetting it would leave behind", async () => {
+    await write("aws/roles/deploy", { policy_document: tutorialPolicy, max_leases: 1 });
+    const read = () => ask("read", { path: "aws/creds/deploy", data: {}, idempotencyKey: "build-17" });
+    const [first, second] = [await read(), await read()];
+    expect(second.lease?.id).toBe(first.lease?.id);
+    const [user] = leasedUsers();
+    const keys = [...(user?.accessKeys.keys() ?? [])];
+    expect(keys).toEqual([second.data?.["access_key"]]);
+    expect(keys).not.toEqual([first.data?.["access_key"]]);
+    await expect(issue()).rejects.toMatchObject({
+      code: "LIMIT_EXCEEDED",
+      details: { role: "deploy", max: "1" },
+    });
+
+    const leaseId = second.lease?.id ?? "";
+    const refusal = { code: "AccessDenied", message: "No.", status: 403 };
+    simulator.faults.add({ kind: "refuse", actions: ["DeleteAccessKey"], ...refusal });
+    await ask("revokeLease", { leaseId }).catch(() => {});
+    await expect(ask("forgetLease", { leaseId, isForced: false })).rejects.toMatchObject({
+      code: "NEEDS_FORCE",
+      message: expect.stringContaining(`IAM user "${user?.name}" with the path "/leasehold/" in account`),
+      details: { left_behind: expect.stringContaining(`with its access key ${keys[0]}.`) },
+    });
+    simulator.faults.clear();
+    await ask("retryLease", { leaseId });
+    expect(leasedUsers()).toEqual([]);
   });
 
   it("refuses a root key of another account while leases are live", async () => {

@@ -21,6 +21,7 @@ const role: Role = {
   userPath: "/leasehold/",
   defaultTtlMs: undefined,
   maxTtlMs: undefined,
+  maxLeases: undefined,
 };
 const clock = createInstantClock();
 const root = { iam: createFakeIam(clock), accessKey: "A", account: "111122223333", retriesMax: 3, clock };
