@@ -1,6 +1,7 @@
 import {
   create,
   type DescMessage,
+  type DescMethodServerStreaming,
   type DescMethodUnary,
   fromBinary,
   type MessageInitShape,
@@ -26,6 +27,16 @@ export type CallOptions = {
   timeoutMs?: number;
 };
 
+/** What a stream is for, and when it ends. */
+export type StreamOptions = {
+  /** What the stream does, for error messages: `watching aws/`. */
+  doing: string;
+  /** Ends the stream without an error. */
+  signal: AbortSignal;
+  /** Is called once the server has accepted the call. */
+  onOpen: () => void;
+};
+
 /** A connection to the server. It is opened by the first call. */
 export class Session {
   readonly #settings: Settings;
@@ -49,25 +60,20 @@ export class Session {
     request: MessageInitShape<I>,
     { doing, timeoutMs = callTimeoutMs }: CallOptions,
   ): Promise<MessageShape<O>> {
-    const rpc = `${method.parent.typeName}/${method.name}`;
+    const rpc = rpcName(method);
     const attempt = { doing, rpc, timeoutMs, settings: this.#settings };
-    const message = create(method.input, request);
-    const metadata = new Metadata();
-    if (this.#settings.token !== undefined) metadata.set("authorization", `Bearer ${this.#settings.token}`);
 
     return new Promise((resolve, reject) => {
-      // The deadline alone would let a command hang for a minute on a host that swallows packets.
-      const connectTimer = setTimeout(() => {
-        if (this.#client.getChannel().getConnectivityState(false) === connectivityState.READY) return;
+      const connectTimer = this.#onNeverConnected(() => {
         call.cancel();
         reject(callError(this.#neverConnected(), attempt));
-      }, this.#connectTimeoutMs);
+      });
       const call = this.#client.makeUnaryRequest(
         `/${rpc}`,
         (input: MessageShape<I>) => Buffer.from(toBinary(method.input, input)),
         (bytes: Buffer) => fromBinary(method.output, bytes),
-        message,
-        metadata,
+        create(method.input, request),
+        this.#metadata(),
         { deadline: Date.now() + timeoutMs },
         (error: ServiceError | null, response?: MessageShape<O>) => {
           clearTimeout(connectTimer);
@@ -79,6 +85,55 @@ export class Session {
     });
   }
 
+  /** Calls a server-streaming RPC, which has no deadline. Throws a CallError where it fails. */
+  async *stream<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodServerStreaming<I, O>,
+    request: MessageInitShape<I>,
+    { doing, signal, onOpen }: StreamOptions,
+  ): AsyncGenerator<MessageShape<O>, void> {
+    if (signal.aborted) return;
+    const rpc = rpcName(method);
+    const attempt = { doing, rpc, timeoutMs: Number.POSITIVE_INFINITY, settings: this.#settings };
+    let hasTimedOut = false;
+    const call = this.#client.makeServerStreamRequest(
+      `/${rpc}`,
+      (input: MessageShape<I>) => Buffer.from(toBinary(method.input, input)),
+      (bytes: Buffer) => fromBinary(method.output, bytes),
+      create(method.input, request),
+      this.#metadata(),
+    );
+    const connectTimer = this.#onNeverConnected(() => {
+      hasTimedOut = true;
+      call.cancel();
+    });
+    const cancel = () => call.cancel();
+    signal.addEventListener("abort", cancel, { once: true });
+    call.once("metadata", onOpen);
+    try {
+      for await (const message of call) yield message as MessageShape<O>;
+    } catch (error) {
+      if (signal.aborted) return;
+      throw callError(hasTimedOut ? this.#neverConnected() : asFailure(error), attempt);
+    } finally {
+      clearTimeout(connectTimer);
+      signal.removeEventListener("abort", cancel);
+      call.cancel();
+    }
+  }
+
+  #metadata(): Metadata {
+    const metadata = new Metadata();
+    if (this.#settings.token !== undefined) metadata.set("authorization", `Bearer ${this.#settings.token}`);
+    return metadata;
+  }
+
+  /** A deadline alone would let a command hang for a minute, or for ever, on a host that swallows packets. */
+  #onNeverConnected(giveUp: () => void): NodeJS.Timeout {
+    return setTimeout(() => {
+      if (this.#client.getChannel().getConnectivityState(false) !== connectivityState.READY) giveUp();
+    }, this.#connectTimeoutMs);
+  }
+
   #neverConnected(): Failure {
     const details = `No connection established. Last error: no answer within ${this.#connectTimeoutMs / 1000} s`;
     return { code: status.UNAVAILABLE, details, metadata: new Metadata() };
@@ -88,6 +143,22 @@ export class Session {
   close(): void {
     this.#client.close();
   }
+}
+
+function rpcName(method: DescMethodUnary | DescMethodServerStreaming): string {
+  return `${method.parent.typeName}/${method.name}`;
+}
+
+/** What a stream of grpc-js throws is a status; anything else comes from a message that cannot be read. */
+function asFailure(error: unknown): Failure {
+  if (error instanceof Error && "code" in error && "details" in error && "metadata" in error) {
+    const { code, details, metadata } = error;
+    if (typeof code === "number" && typeof details === "string" && metadata instanceof Metadata) {
+      return { code, details, metadata };
+    }
+  }
+  const details = `the reply of the server cannot be read (${error instanceof Error ? error.message : error})`;
+  return { code: status.INTERNAL, details, metadata: new Metadata() };
 }
 
 function emptyReply(): Failure {

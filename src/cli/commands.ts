@@ -15,6 +15,7 @@ const leaseId = { name: "LEASE_ID" };
 const ttlFlags: Flags = {
   "default-ttl": { value: "DURATION", summary: "TTL of leases where nothing nearer names one" },
   "max-ttl": { value: "DURATION", summary: "longest life of a lease, counted from its issue" },
+  "max-leases": { value: "N", summary: "how many leases may live at the same time" },
 };
 
 const fieldDetails = `A field is one of:
@@ -25,6 +26,16 @@ const fieldDetails = `A field is one of:
 A key given several times makes a list. Instead of fields, a single "@file.json"
 or "-" gives a whole JSON object. Text is taken as it is, with the newline at its
 end. Numbers are doubles: an integer beyond 2^53 is refused, write it as a string.`;
+
+const idempotencyDetails = `A read that is repeated with the same --idempotency-key within ten minutes, after its
+answer was lost, means the same lease: it gets a fresh secret, and the earlier one is
+deleted first.`;
+
+const watchDetails = `Prints a line for each event from now on: time, kind, lease, details. With --format json
+a line is a JSON document, and holds a resume_token. When the connection is lost it
+connects again by itself and goes on after the last event. A "gap" is always shown: events
+were lost, and "lease list" tells how things stand. Ctrl-C ends it, with exit code 130.
+Kinds: issued, renewed, expiring_soon, revoked, failed, irrevocable, forgotten, gap.`;
 
 /**
  * Every command, in the order of the help. What a command runs is imported when
@@ -75,8 +86,9 @@ export const commands: readonly Command[] = [
     name: "tune",
     args: [path],
     flags: { description: { value: "TEXT", summary: "a note for people" }, ...ttlFlags },
-    summary: "Change the description or the TTLs of a mount.",
-    details: "What is not given stays. A TTL of 0 takes the setting away, so that the system's counts.",
+    summary: "Change the description, the TTLs or the lease limit of a mount.",
+    details:
+      "What is not given stays. A TTL of 0 takes the setting away, so that the system's counts; a\nlimit of 0 takes the limit away. A limit below the number of live leases ends none of them.",
     run: async (invocation) => (await import("./mounts.ts")).tune(invocation),
   },
   {
@@ -89,8 +101,11 @@ export const commands: readonly Command[] = [
   {
     name: "read",
     args: [path, { name: "FIELD", isOptional: true, isRest: true }],
+    flags: {
+      "idempotency-key": { value: "KEY", summary: "any text: the same one again means the same lease" },
+    },
     summary: "Read a path; where it issues credentials, each call makes new ones.",
-    details: `Fields, such as ttl=15m, are what the path takes when it is read.\n${fieldDetails}`,
+    details: `Fields, such as ttl=15m, are what the path takes when it is read.\n${idempotencyDetails}\n${fieldDetails}`,
     run: async (invocation) => (await import("./secrets.ts")).read(invocation),
   },
   {
@@ -152,5 +167,48 @@ export const commands: readonly Command[] = [
     args: [{ name: "PREFIX", isOptional: true }],
     summary: "Count the leases under a prefix by state.",
     run: async (invocation) => (await import("./leases.ts")).count(invocation),
+  },
+  {
+    name: "lease watch",
+    args: [{ name: "PREFIX", isOptional: true }],
+    flags: {
+      resume: { value: "TOKEN", summary: "go on after the event with this resume_token" },
+      kind: {
+        value: "KIND",
+        summary: "only events such as issued, revoked, failed; may be repeated",
+        isRepeatable: true,
+      },
+    },
+    summary: "Show what happens to the leases under a prefix, as it happens.",
+    details: watchDetails,
+    run: async (invocation) => (await import("./watch.ts")).watch(invocation),
+  },
+  {
+    name: "lease retry",
+    args: [leaseId],
+    summary: "Try at once to revoke a lease that is being revoked, or irrevocable.",
+    run: async (invocation) => (await import("./stuck-leases.ts")).retry(invocation),
+  },
+  {
+    name: "lease forget",
+    args: [leaseId],
+    flags: { force: { summary: "do it; without this, say what would be left behind" } },
+    summary: "Drop the record of a lease that cannot be revoked.",
+    details:
+      "What the lease stands for, such as an IAM user with a key, is then nobody's: without --force\nthe command says what that is, changes nothing, and exits 1.",
+    run: async (invocation) => (await import("./stuck-leases.ts")).forget(invocation),
+  },
+  {
+    name: "operator status",
+    args: [],
+    summary: "Show whether the server revokes what is due, or only observes, and why.",
+    run: async (invocation) => (await import("./operator.ts")).operatorStatus(invocation),
+  },
+  {
+    name: "operator resume",
+    args: [],
+    summary: "End observing, on every server: what is due is revoked from now on.",
+    details: 'Look at "operator status" first: what it lists is revoked, and cannot be brought back.',
+    run: async (invocation) => (await import("./operator.ts")).operatorResume(invocation),
   },
 ];

@@ -4,6 +4,11 @@ import { escapeText } from "./escape.ts";
 import { jsonText, tableLines } from "./output.ts";
 import type { Format } from "./settings.ts";
 
+/** What to type next, for the reasons that a flag answers. */
+const hints: ReadonlyMap<string, string> = new Map([
+  ["NEEDS_FORCE", "Nothing was changed. Give --force to do it nevertheless."],
+]);
+
 /** The exit code of a failure: 2 for wrong usage, 1 for everything else. */
 export function exitCode(error: unknown): number {
   return error instanceof UsageError ? 2 : 1;
@@ -13,7 +18,8 @@ export function exitCode(error: unknown): number {
  * What is printed to stderr for a failure: one line, or in JSON one object
  * `{"error": {"code", "reason", "message", "metadata"}}`. Only an unsupported
  * operation shows its RPC, status code and reason in lines of their own, since
- * there a person wonders what was asked of the server.
+ * there a person wonders what was asked of the server; and a line on what to
+ * type follows where there is a flag for it.
  */
 export function failureText(error: unknown, format: Format): string {
   if (format === "json") return `${jsonText({ error: failureDocument(error) })}\n`;
@@ -27,7 +33,9 @@ function failureLines(error: unknown): string[] {
   }
   if (error instanceof CallError) {
     const { doing, rpc, code, reason } = error.facts;
-    if (reason !== "UNSUPPORTED_OPERATION") return [escapeText(`Error ${doing}: ${error.message}`)];
+    const hint = reason === undefined ? undefined : hints.get(reason);
+    if (reason !== "UNSUPPORTED_OPERATION")
+      return [escapeText(`Error ${doing}: ${error.message}`), ...(hint === undefined ? [] : [hint])];
     const details = [
       ["rpc", rpc],
       ["code", code],

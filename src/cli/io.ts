@@ -11,6 +11,8 @@ export type Io = {
   stdin: AsyncIterable<Uint8Array>;
   /** Environment variables by name. */
   env: Readonly<Record<string, string | undefined>>;
+  /** Aborts once nobody reads `stdout` any more, which ends what would go on for ever. */
+  readerGone: AbortSignal;
   /** Folder that relative file names start from. */
   cwd: string;
 };

@@ -93,7 +93,7 @@ export function parseState(text: string): LeaseState {
 }
 
 /** A time as people and programs read it, to the second: `2026-08-22T10:00:00Z`; empty where unset. */
-function timeText(time: Timestamp | undefined): string {
+export function timeText(time: Timestamp | undefined): string {
   return time ? `${timestampDate(time).toISOString().slice(0, 19)}Z` : "";
 }
 

@@ -59,9 +59,8 @@ export async function mounts(invocation: Invocation): Promise<number> {
     session.call(MountService.method.listMounts, {}, { doing: "listing mounts" }),
   );
   const { output } = invocation;
-  const header = ["Path", "Type", "Accessor", "Default TTL", "Max TTL", "Description"];
   output.result(
-    () => (found.length > 0 ? tableLines([header, ...found.map(mountCells)]) : []),
+    () => (found.length > 0 ? mountTable(found) : []),
     () => found.map(mountDocument),
   );
   if (found.length === 0)
@@ -75,7 +74,9 @@ export async function tune(invocation: Invocation): Promise<number> {
   const tuning = tuningFlags(invocation);
   const description = flagValue(invocation, "description");
   if (!tuning && description === undefined) {
-    throw new UsageError("nothing is to be changed; give --description, --default-ttl or --max-ttl");
+    throw new UsageError(
+      "nothing is to be changed; give --description, --default-ttl, --max-ttl or --max-leases",
+    );
   }
   const { mount: tuned } = await withSession(invocation, (session) =>
     session.call(
@@ -97,28 +98,57 @@ export function pendingText({ revoked, pending }: { revoked: bigint; pending: bi
   return `${leases} still to be revoked, ${revoked} gone. The server goes on; give the command again to see how far it came.`;
 }
 
-type Tuning = { defaultTtl?: WireDuration; maxTtl?: WireDuration };
+type Tuning = { defaultTtl?: WireDuration; maxTtl?: WireDuration; maxLeases?: bigint };
 
 function tuningFlags(invocation: Invocation): Tuning | undefined {
   const defaultTtl = flagValue(invocation, "default-ttl");
   const maxTtl = flagValue(invocation, "max-ttl");
-  if (defaultTtl === undefined && maxTtl === undefined) return undefined;
+  const maxLeases = flagValue(invocation, "max-leases");
+  if (defaultTtl === undefined && maxTtl === undefined && maxLeases === undefined) return undefined;
   return {
     ...(defaultTtl !== undefined && { defaultTtl: parseFlagDuration("default-ttl", defaultTtl) }),
     ...(maxTtl !== undefined && { maxTtl: parseFlagDuration("max-ttl", maxTtl) }),
+    ...(maxLeases !== undefined && { maxLeases: parseMaxLeases(maxLeases) }),
   };
 }
 
-function mountCells(mount: MountInfo): string[] {
-  const { defaultTtl, maxTtl } = mount.tuning ?? {};
-  const state = stateName(mount);
-  const note = state === "mounted" ? mount.description : `(${state}) ${mount.description}`;
-  return [mount.path, mount.type, mount.accessor, ttlText(defaultTtl), ttlText(maxTtl), note];
+/** Most leases that a limit can name; `mounts.proto` says so, too. */
+const maxLeasesMax = 10_000_000n;
+
+function parseMaxLeases(text: string): bigint {
+  if (/^\d{1,8}$/.test(text) && BigInt(text) <= maxLeasesMax) return BigInt(text);
+  throw new UsageError(`--max-leases is "${text}"; it must be a whole number from 0 to ${maxLeasesMax}`);
 }
 
-/** A mount in a JSON document; TTLs in seconds, null where the system's counts. */
+/** Mounts as the lines of a table, with their lease limits where one has any. */
+function mountTable(mounts: readonly MountInfo[]): string[] {
+  const hasLimits = mounts.some(({ tuning }) => tuning?.maxLeases !== undefined);
+  const limit = ({ tuning }: MountInfo) => String(tuning?.maxLeases ?? "none");
+  return tableLines([
+    [
+      "Path",
+      "Type",
+      "Accessor",
+      "Default TTL",
+      "Max TTL",
+      ...(hasLimits ? ["Max leases"] : []),
+      "Description",
+    ],
+    ...mounts.map((mount) => [
+      mount.path,
+      mount.type,
+      mount.accessor,
+      ttlText(mount.tuning?.defaultTtl),
+      ttlText(mount.tuning?.maxTtl),
+      ...(hasLimits ? [limit(mount)] : []),
+      stateName(mount) === "mounted" ? mount.description : `(${stateName(mount)}) ${mount.description}`,
+    ]),
+  ]);
+}
+
+/** A mount in a JSON document; TTLs in seconds, null where the system's counts; a lease limit, null where there is none. */
 function mountDocument(mount: MountInfo): JsonObject {
-  const { defaultTtl, maxTtl } = mount.tuning ?? {};
+  const { defaultTtl, maxTtl, maxLeases } = mount.tuning ?? {};
   return {
     path: mount.path,
     type: mount.type,
@@ -126,6 +156,7 @@ function mountDocument(mount: MountInfo): JsonObject {
     description: mount.description,
     default_ttl: defaultTtl ? durationSeconds(defaultTtl) : null,
     max_ttl: maxTtl ? durationSeconds(maxTtl) : null,
+    max_leases: maxLeases === undefined ? null : Number(maxLeases),
     state: stateName(mount),
     created_at: timeJson(mount.createdAt),
   };

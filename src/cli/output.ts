@@ -70,6 +70,16 @@ export class Output {
       );
   }
 
+  /** Prints one of the results of a command that has many, as a line: text, or a JSON document. */
+  resultLine(line: () => string, document: () => JsonValue): void {
+    this.#io.stdout.write(`${this.format === "json" ? jsonText(document()) : line()}\n`);
+  }
+
+  /** Prints a remark to stderr that no document tells: a line of text, or one of JSON. */
+  notice(text: string): void {
+    this.#io.stderr.write(`${this.format === "json" ? jsonText({ notice: text }) : escapeText(text)}\n`);
+  }
+
   /** Prints warnings of the server to stderr; in JSON they are part of the document instead. */
   warnings(warnings: readonly string[]): void {
     for (const warning of warnings) this.note(`Warning: ${warning}`);

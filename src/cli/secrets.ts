@@ -3,7 +3,8 @@ import type { Lease } from "../../gen/leasehold/v1/leases_pb.ts";
 import { SecretService } from "../../gen/leasehold/v1/secrets_pb.ts";
 import { readAssignments } from "./assignments.ts";
 import { withSession } from "./client.ts";
-import type { Invocation } from "./command.ts";
+import { flagValue, type Invocation } from "./command.ts";
+import { UsageError } from "./errors.ts";
 import { escapeText } from "./escape.ts";
 import { Input } from "./input.ts";
 import { leaseRows, leaseSummaryDocument } from "./lease-view.ts";
@@ -30,9 +31,15 @@ export async function write(invocation: Invocation): Promise<number> {
 /** `leasehold read PATH [FIELD...]`. */
 export async function read(invocation: Invocation): Promise<number> {
   const path = invocation.arg("PATH");
+  const idempotencyKey = flagValue(invocation, "idempotency-key");
+  if (idempotencyKey === "") throw new UsageError("--idempotency-key is empty");
   const parameters = await readAssignments(invocation.rest, new Input(invocation.io));
   const response = await withSession(invocation, (session) =>
-    session.call(SecretService.method.read, { path, parameters }, { doing: `reading ${path}` }),
+    session.call(
+      SecretService.method.read,
+      { path, parameters, ...(idempotencyKey !== undefined && { idempotencyKey }) },
+      { doing: `reading ${path}` },
+    ),
   );
   const { output } = invocation;
   output.result(

@@ -1,6 +1,7 @@
 import { Health, HealthCheckResponse_ServingStatusSchema } from "../../gen/health/v1/health_pb.ts";
 import { LeaseService } from "../../gen/leasehold/v1/leases_pb.ts";
 import { MountService } from "../../gen/leasehold/v1/mounts_pb.ts";
+import { OperatorService } from "../../gen/leasehold/v1/operator_pb.ts";
 import { withSession } from "./client.ts";
 import type { Invocation } from "./command.ts";
 import { UnfinishedError } from "./errors.ts";
@@ -17,15 +18,16 @@ const statusTimeoutMs = 10_000;
 export async function status(invocation: Invocation): Promise<number> {
   const { address } = invocation.settings();
   const options = { doing: "getting the status", timeoutMs: statusTimeoutMs };
-  const { health, mounts, leases } = await withSession(invocation, async (session) => {
+  const { health, mounts, leases, operator } = await withSession(invocation, async (session) => {
     const { status: serving } = await session.call(Health.method.check, { service: "" }, options);
-    const [mounts, leases] = await Promise.allSettled([
+    const [mounts, leases, operator] = await Promise.allSettled([
       session.call(MountService.method.listMounts, {}, options),
       session.call(LeaseService.method.count, { prefix: "" }, options),
+      session.call(OperatorService.method.status, {}, options),
     ]);
     const health =
       HealthCheckResponse_ServingStatusSchema.value[serving]?.name.toLowerCase() ?? `status ${serving}`;
-    return { health, mounts, leases };
+    return { health, mounts, leases, operator };
   });
 
   const mountCount = mounts.status === "fulfilled" ? mounts.value.mounts.length : null;
@@ -34,6 +36,7 @@ export async function status(invocation: Invocation): Promise<number> {
     leases.status === "fulfilled"
       ? leases.value.counts.map(({ state, count }) => [stateName(state), Number(count)] as const)
       : [];
+  const isObserveOnly = operator.status === "fulfilled" ? operator.value.observeOnly : null;
   invocation.output.result(
     () =>
       keyValueLines([
@@ -42,15 +45,21 @@ export async function status(invocation: Invocation): Promise<number> {
         ["mounts", mountCount ?? "unknown"],
         ["leases", leaseCount ?? "unknown"],
         ...byState.map(([state, count]) => [`  ${state}`, count] as const),
+        // What goes without saying is not said.
+        ...(isObserveOnly ? [["mode", "observe-only"] as const] : []),
       ]),
     () => ({
       address,
       health,
       mounts: mountCount,
       leases: leaseCount === null ? null : { total: leaseCount, counts: Object.fromEntries(byState) },
+      observe_only: isObserveOnly,
     }),
   );
-  for (const answer of [mounts, leases]) if (answer.status === "rejected") throw answer.reason;
+  if (isObserveOnly) {
+    invocation.output.note('Nothing that is due is revoked; "leasehold operator status" tells why.');
+  }
+  for (const answer of [mounts, leases, operator]) if (answer.status === "rejected") throw answer.reason;
   if (health !== "serving")
     throw new UnfinishedError("getting the status: the server is up and does not serve");
   return 0;

@@ -1,31 +1,24 @@
-import { randomUUID } from "node:crypto";
-import type { Message } from "@bufbuild/protobuf";
-import { Code } from "@connectrpc/connect";
-import { CoreError, type ErrorCode } from "../core/errors.ts";
+import type { DescMethod, Message } from "@bufbuild/protobuf";
+import { CoreError } from "../core/errors.ts";
+import { logCall, logLate } from "./call-log.ts";
+import { CallScope, hungUp } from "./call-scope.ts";
 import type { Caller } from "./caller.ts";
 import { toWireError, type WireError } from "./errors.ts";
 import type { RpcLimits } from "./limits.ts";
 import type { Log } from "./log.ts";
-import type { Route } from "./route.ts";
+import type { Route, StreamRoute, UnaryRoute } from "./route.ts";
 import type { CheckRules } from "./validation.ts";
 
-/** What the log says of a call once it is over; neither data nor tokens. */
-interface FinishedCall {
-  /** `leasehold.v1.SecretService/Read` */
-  readonly rpc: string;
-  /** Name of the status code: `OK`, `NotFound`. */
-  readonly code: string;
-  /** Why it failed; undefined where it did not. */
-  readonly reason: ErrorCode | undefined;
-  readonly durationMs: number;
-  readonly peer: string;
-  readonly requestId: string;
-}
-
-/** How a stack reads the request and writes the response; what these throw is answered like any other error. */
+/** How a stack reads the request and writes a response; what these throw is answered like any other error. */
 export interface Codec<Reply> {
   readonly decode: () => Message;
   readonly encode: (response: Message) => Reply;
+}
+
+/** A codec of a stream. */
+export interface StreamCodec<Reply> extends Codec<Reply> {
+  /** Is called once the handler has accepted the call, before any message. */
+  readonly onOpen: () => void;
 }
 
 /** What came of a call. */
@@ -36,54 +29,114 @@ export type Outcome<Reply> =
 /** Options of `Calls`. */
 export interface CallsOptions {
   readonly log: Log;
-  readonly limits: Pick<RpcLimits, "defaultDeadlineMs" | "maxDeadlineMs">;
+  readonly limits: Pick<RpcLimits, "defaultDeadlineMs" | "maxDeadlineMs" | "replyStreamsMax">;
   readonly checkRules: CheckRules;
 }
 
-// Timers may fire a little before the time they were set for.
-const timerSlackMs = 5;
+/** A call under way. */
+interface OpenCall {
+  readonly scope: CallScope;
+  /** How many messages a stream has carried. */
+  messages: number;
+  /** Ends the accounting of the call: its log line, its place. Only the first end counts. */
+  readonly succeed: () => void;
+  /** The same for one that failed; answers what its caller is told. */
+  readonly fail: (thrown: unknown) => WireError;
+}
 
-const hungUp = () => new CoreError("CANCELLED", "The caller hung up.");
-
-const deadlinePassed = () =>
-  new CoreError("DEADLINE_EXCEEDED", "The deadline of the call passed before the answer was there.");
+const stopping = () =>
+  new CoreError(
+    "STORAGE_UNAVAILABLE",
+    "The server is stopping; go on with another one, from where this stream ended.",
+    {
+      details: { server: "stopping" },
+    },
+  );
 
 /**
  * Runs the calls of both stacks: deadline, cancellation, rules, handler,
- * errors, and the one log line. A call is over for its caller as soon as the
- * deadline passes; its handler hears of it by its signal.
+ * errors, limits on streams, and the one log line.
  */
 export class Calls {
   readonly #options: CallsOptions;
   readonly #idleListeners = new Set<() => void>();
-  #inFlight = 0;
+  readonly #inFlight = new Set<OpenCall>();
+  readonly #streams = new Set<OpenCall>();
+  #isStopping = false;
 
   constructor(options: CallsOptions) {
     this.#options = options;
   }
 
-  /** Answers a call; it never rejects. */
-  async run<Reply>(route: Route, caller: Caller, codec: Codec<Reply>): Promise<Outcome<Reply>> {
-    const requestId = randomUUID();
-    const startedMs = performance.now();
-    this.#inFlight++;
+  /** Answers a call with one message; it never rejects. */
+  async run<Reply>(route: UnaryRoute, caller: Caller, codec: Codec<Reply>): Promise<Outcome<Reply>> {
+    const { limits } = this.#options;
+    const nowMs = Date.now();
+    const wantedMs = Number.isFinite(caller.deadlineMs)
+      ? caller.deadlineMs
+      : nowMs + limits.defaultDeadlineMs;
+    const deadlineMs = Math.min(wantedMs, nowMs + limits.maxDeadlineMs);
+    const call = this.#open(route, { ...caller, deadlineMs });
     try {
-      const reply = codec.encode(await this.#handle(route, caller, { requestId, decode: codec.decode }));
-      this.#finished({ route, caller, requestId, startedMs }, undefined, undefined);
+      const request = this.#receive(route.method, call, codec);
+      const reply = codec.encode(await call.scope.waitFor(route.handle(request, call.scope.context)));
+      call.succeed();
       return { error: undefined, reply };
     } catch (thrown) {
-      const error = toWireError(thrown, requestId);
-      this.#finished({ route, caller, requestId, startedMs }, error, thrown);
-      return { error };
-    } finally {
-      this.#inFlight--;
-      if (this.#inFlight === 0) for (const listener of this.#idleListeners) listener();
+      return { error: call.fail(thrown) };
     }
+  }
+
+  /**
+   * Answers a call with a stream of messages, the last of which may be an error.
+   * It never rejects, and asks the handler for a message only when it is asked
+   * for one itself, so that a slow caller slows its handler. A stream lasts as
+   * long as its caller wants: it has a deadline only where the caller names one.
+   */
+  async *stream<Reply>(
+    route: StreamRoute,
+    caller: Caller,
+    codec: StreamCodec<Reply>,
+  ): AsyncGenerator<Outcome<Reply>, void> {
+    const call = this.#open(route, caller);
+    const { scope } = call;
+    let messages: AsyncIterator<Message> | undefined;
+    try {
+      const request = this.#receive(route.method, call, codec);
+      this.#admitStream(call);
+      const opened = await scope.waitFor(route.open(request, scope.context));
+      messages = opened[Symbol.asyncIterator]();
+      scope.throwIfEnded();
+      codec.onOpen();
+      for (;;) {
+        const next = await scope.waitFor(messages.next());
+        // A handler may take the end of its signal for the end of its messages.
+        scope.throwIfEnded();
+        if (next.done === true) break;
+        const reply = codec.encode(next.value);
+        call.messages += 1;
+        yield { error: undefined, reply };
+        scope.throwIfEnded();
+      }
+      call.succeed();
+    } catch (thrown) {
+      yield { error: call.fail(thrown) };
+    } finally {
+      // The stack may give up between two messages; nothing else would end the call then.
+      scope.end(hungUp());
+      scope.release(messages);
+    }
+  }
+
+  /** Ends all streams with an error that tells their callers to go on elsewhere, and takes no more of them. */
+  endStreams(): void {
+    this.#isStopping = true;
+    for (const { scope } of this.#streams) scope.end(stopping());
   }
 
   /** Resolves once no call is in flight. */
   async whenIdle(): Promise<void> {
-    if (this.#inFlight === 0) return;
+    if (this.#inFlight.size === 0) return;
     await new Promise<void>((resolve) => {
       const listener = () => {
         this.#idleListeners.delete(listener);
@@ -93,76 +146,68 @@ export class Calls {
     });
   }
 
-  async #handle(
-    route: Route,
-    caller: Caller,
-    call: { readonly requestId: string; readonly decode: () => Message },
-  ): Promise<Message> {
-    const { limits, checkRules } = this.#options;
-    const { requestId } = call;
-    const nowMs = Date.now();
-    const wantedMs = Number.isFinite(caller.deadlineMs)
-      ? caller.deadlineMs
-      : nowMs + limits.defaultDeadlineMs;
-    const deadlineMs = Math.min(wantedMs, nowMs + limits.maxDeadlineMs);
-    const controller = new AbortController();
-    const ended = Promise.withResolvers<never>();
-    let work: Promise<Message> | undefined;
-    let isOver = false;
-    const end = (reason: CoreError) => {
-      if (isOver) return;
-      isOver = true;
-      controller.abort(reason);
-      if (work === undefined) return;
-      work.catch((late: unknown) => this.#logLate(late, { rpc: route.rpc, requestId }));
-      ended.reject(reason);
-    };
-    caller.onHangUp(() => {
-      if (!isOver) end(Date.now() + timerSlackMs >= deadlineMs ? deadlinePassed() : hungUp());
-    });
-    controller.signal.throwIfAborted();
-    const timer = setTimeout(() => end(deadlinePassed()), deadlineMs - nowMs);
-    try {
-      const request = call.decode();
-      checkRules(route.method.input, request);
-      const { token, peer } = caller;
-      work = route.handle(request, { token, signal: controller.signal, deadlineMs, peer, requestId });
-      return await Promise.race([work, ended.promise]);
-    } finally {
-      isOver = true;
-      clearTimeout(timer);
-    }
-  }
-
-  /** Nobody waits for a handler whose call has ended; its bugs must show nevertheless. */
-  #logLate(late: unknown, call: { readonly rpc: string; readonly requestId: string }): void {
-    const isAbort = late instanceof Error && late.name === "AbortError";
-    if (late instanceof CoreError || isAbort) return;
-    this.#options.log.error({ ...call, err: late }, "handler failed after its call had ended");
-  }
-
-  #finished(
-    call: {
-      readonly route: Route;
-      readonly caller: Caller;
-      readonly requestId: string;
-      readonly startedMs: number;
-    },
-    error: WireError | undefined,
-    thrown: unknown,
-  ): void {
+  #open(route: Route, caller: Caller): OpenCall {
     const { log } = this.#options;
-    if (error === undefined && !log.isLevelEnabled("debug")) return;
-    const facts: FinishedCall = {
-      rpc: call.route.rpc,
-      code: error === undefined ? "OK" : (Code[error.code] ?? String(error.code)),
-      reason: error?.errorCode,
-      durationMs: Math.round((performance.now() - call.startedMs) * 1000) / 1000,
-      peer: call.caller.peer,
-      requestId: call.requestId,
+    const { rpc } = route;
+    const startedMs = performance.now();
+    let isFinished = false;
+    const finish = (error: WireError | undefined, thrown: unknown) => {
+      if (isFinished) return;
+      isFinished = true;
+      scope.close();
+      const messages = route.kind === "stream" ? call.messages : undefined;
+      logCall(log, { rpc, messages, peer, requestId, startedMs, error, thrown });
+      this.#forget(call);
     };
-    if (error === undefined) log.debug(facts, "call finished");
-    else if (error.errorCode === "INTERNAL") log.error({ ...facts, err: thrown }, "call failed");
-    else log.info(facts, "call refused");
+    const scope = new CallScope({
+      caller,
+      deadlineMs: caller.deadlineMs,
+      onEnd: (reason) => {
+        // The stack may never ask a stream for its next message once the caller is gone.
+        if (route.kind === "stream") call.fail(reason);
+      },
+      onLate: (late) => logLate(log, late, { rpc, requestId }),
+    });
+    const { requestId, peer } = scope.context;
+    const call: OpenCall = {
+      scope,
+      messages: 0,
+      succeed: () => finish(undefined, undefined),
+      fail: (thrown) => {
+        const error = toWireError(thrown, requestId);
+        finish(error, thrown);
+        return error;
+      },
+    };
+    this.#inFlight.add(call);
+    scope.begin();
+    return call;
+  }
+
+  /** Reads the request of a call that its caller has not given up yet. */
+  #receive(method: DescMethod, call: OpenCall, codec: Pick<Codec<unknown>, "decode">): Message {
+    call.scope.throwIfEnded();
+    const request = codec.decode();
+    this.#options.checkRules(method.input, request);
+    return request;
+  }
+
+  #admitStream(call: OpenCall): void {
+    const { replyStreamsMax } = this.#options.limits;
+    if (this.#isStopping) throw stopping();
+    if (this.#streams.size >= replyStreamsMax) {
+      throw new CoreError(
+        "LIMIT_EXCEEDED",
+        `${this.#streams.size} streams are open, and this server serves at most ${replyStreamsMax}. End some, or use another server.`,
+        { details: { streams: String(this.#streams.size), streams_max: String(replyStreamsMax) } },
+      );
+    }
+    this.#streams.add(call);
+  }
+
+  #forget(call: OpenCall): void {
+    this.#streams.delete(call);
+    this.#inFlight.delete(call);
+    if (this.#inFlight.size === 0) for (const listener of this.#idleListeners) listener();
   }
 }

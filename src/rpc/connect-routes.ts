@@ -12,9 +12,10 @@ import { bearerToken, type Caller } from "./caller.ts";
 import type { Calls } from "./calls.ts";
 import { toConnectError } from "./connect-error.ts";
 import { writeRefusal } from "./http-reply.ts";
+import { sendHeaders, writeBody } from "./http-stream.ts";
 import type { RpcLimits } from "./limits.ts";
 import type { Log } from "./log.ts";
-import type { Route, ServiceRoutes } from "./route.ts";
+import type { ServiceRoutes, StreamRoute, UnaryRoute } from "./route.ts";
 import { completeReply } from "./stack-errors.ts";
 
 /** Options of `ConnectRoutes`. */
@@ -26,6 +27,10 @@ export interface ConnectRoutesOptions {
 }
 
 const peerKey = createContextKey("unknown", { description: "address and port of the peer" });
+
+const responseKey = createContextKey<ServerResponse | undefined>(undefined, {
+  description: "where the headers of a stream are sent before its first message",
+});
 
 // The longest time that a timer can be set for; Connect would take a longer one for none at all.
 const timeoutMsMax = 2 ** 31 - 1;
@@ -45,12 +50,29 @@ function callerOf(context: HandlerContext): Caller {
   };
 }
 
-function implementation(route: Route, calls: Calls) {
+function unaryImplementation(route: UnaryRoute, calls: Calls) {
   return async (request: Message, context: HandlerContext) => {
     const codec = { decode: () => request, encode: (response: Message) => response };
     const outcome = await calls.run(route, callerOf(context), codec);
     if (outcome.error !== undefined) throw toConnectError(outcome.error);
     return outcome.reply;
+  };
+}
+
+function streamImplementation(route: StreamRoute, calls: Calls) {
+  return async function* (request: Message, context: HandlerContext): AsyncGenerator<Message> {
+    const codec = {
+      decode: () => request,
+      encode: (response: Message) => response,
+      onOpen: () => {
+        const response = context.values.get(responseKey);
+        if (response !== undefined) sendHeaders(response, context.responseHeader);
+      },
+    };
+    for await (const outcome of calls.stream(route, callerOf(context), codec)) {
+      if (outcome.error !== undefined) throw toConnectError(outcome.error);
+      yield outcome.reply;
+    }
   };
 }
 
@@ -71,7 +93,10 @@ export class ConnectRoutes {
       jsonOptions: { ignoreUnknownFields: false },
     });
     for (const { routes } of services) {
-      for (const route of routes) router.rpc(route.method, implementation(route, calls));
+      for (const route of routes) {
+        if (route.kind === "stream") router.rpc(route.method, streamImplementation(route, calls));
+        else router.rpc(route.method, unaryImplementation(route, calls));
+      }
     }
     this.#handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   }
@@ -95,7 +120,7 @@ export class ConnectRoutes {
     response: ServerResponse,
   ): Promise<void> {
     const peer = peerOf(request);
-    const values = createContextValues().set(peerKey, peer);
+    const values = createContextValues().set(peerKey, peer).set(responseKey, response);
     const universal = toUniversal(request, response, values);
     if (universal === undefined) {
       writeRefusal(response, { errorCode: "INVALID_FIELD", message: "The Host header is not a host name." });
@@ -109,7 +134,9 @@ export class ConnectRoutes {
     response.once("finish", () => {
       if (!request.complete) request.resume();
     });
-    await universalResponseToNodeResponse(reply, response);
+    // Connect answers with the first message of a stream; its headers are under way since before that.
+    if (response.headersSent && reply.body !== undefined) await writeBody(response, reply.body);
+    else await universalResponseToNodeResponse(reply, response);
   }
 }
 

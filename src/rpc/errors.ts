@@ -30,6 +30,9 @@ export const errorTable: Readonly<Record<ErrorCode, { readonly code: Code; reado
     INTERNAL: { code: Code.Internal, reason: ErrorReason.INTERNAL },
     CANCELLED: { code: Code.Canceled, reason: ErrorReason.CANCELLED },
     DEADLINE_EXCEEDED: { code: Code.DeadlineExceeded, reason: ErrorReason.DEADLINE_EXCEEDED },
+    LEASE_ACTIVE: { code: Code.FailedPrecondition, reason: ErrorReason.LEASE_ACTIVE },
+    NEEDS_FORCE: { code: Code.FailedPrecondition, reason: ErrorReason.NEEDS_FORCE },
+    IDEMPOTENCY_CONFLICT: { code: Code.Aborted, reason: ErrorReason.IDEMPOTENCY_CONFLICT },
   };
 
 /** An error as a caller gets it, by either stack. `code` has the number of the gRPC status. */

@@ -15,12 +15,14 @@ import { bearerToken, type Caller } from "./caller.ts";
 import type { Calls, Codec } from "./calls.ts";
 import { byteServiceDefinition, messageToBuffer, serviceDefinition } from "./grpc-definition.ts";
 import { toGrpcStatus } from "./grpc-status.ts";
+import { type ByteStreamCall, sendHeaders, writeOutcomes } from "./grpc-stream.ts";
 import { Health } from "./health.ts";
 import type { RpcLimits } from "./limits.ts";
 import { createReflection } from "./reflection.ts";
 import type { Route, ServiceRoutes } from "./route.ts";
 
 type ByteCall = ServerUnaryCall<Buffer, Buffer>;
+type AnyCall = ByteCall | ByteStreamCall;
 
 /** Options of `GrpcServer`. */
 export interface GrpcServerOptions {
@@ -51,13 +53,13 @@ function serverOptions(limits: RpcLimits) {
   };
 }
 
-function callerOf(call: ByteCall): Caller {
+function callerOf(call: AnyCall): Caller {
   const [authorization] = call.metadata.get("authorization");
   return {
     token: bearerToken(authorization?.toString()),
     peer: call.getPeer(),
     deadlineMs: Number(call.getDeadline()),
-    onHangUp: (listener) => call.on("cancelled", listener),
+    onHangUp: (listener) => (call as NodeJS.EventEmitter).on("cancelled", listener),
   };
 }
 
@@ -93,6 +95,24 @@ function codecOf(route: Route, request: Buffer, limits: RpcLimits): Codec<Buffer
   };
 }
 
+/** The grpc-js handler of an RPC. */
+function handlerOf(
+  route: Route,
+  { calls, limits }: Pick<GrpcServerOptions, "calls" | "limits">,
+): UntypedServiceImplementation[string] {
+  if (route.kind === "stream") {
+    return async (call: ByteStreamCall) => {
+      const codec = { ...codecOf(route, call.request, limits), onOpen: () => sendHeaders(call) };
+      await writeOutcomes(call, calls.stream(route, callerOf(call), codec));
+    };
+  }
+  return async (call: ByteCall, callback: sendUnaryData<Buffer>) => {
+    const outcome = await calls.run(route, callerOf(call), codecOf(route, call.request, limits));
+    if (outcome.error === undefined) callback(null, outcome.reply);
+    else callback(toGrpcStatus(outcome.error));
+  };
+}
+
 /** The gRPC server. It owns no socket: a listener hands it connections. */
 export class GrpcServer {
   readonly #server: Server;
@@ -103,13 +123,7 @@ export class GrpcServer {
     this.#server = new Server(serverOptions(limits));
     for (const { service, routes } of services) {
       const handlers: UntypedServiceImplementation = {};
-      for (const route of routes) {
-        handlers[route.method.name] = async (call: ByteCall, callback: sendUnaryData<Buffer>) => {
-          const outcome = await calls.run(route, callerOf(call), codecOf(route, call.request, limits));
-          if (outcome.error === undefined) callback(null, outcome.reply);
-          else callback(toGrpcStatus(outcome.error));
-        };
-      }
+      for (const route of routes) handlers[route.method.name] = handlerOf(route, { calls, limits });
       this.#server.addService(byteServiceDefinition(service), handlers);
     }
     const descriptors = services.map(({ service }) => service);

@@ -1,10 +1,15 @@
 import { LeaseService } from "../../gen/leasehold/v1/leases_pb.ts";
-import type { Handle } from "../core/requests.ts";
+import type { Handle, LeaseEventView } from "../core/requests.ts";
+import { eventToMessage } from "./event-message.ts";
 import { durationToMs, leaseStateFromWire, leaseStates, leaseToMessage } from "./messages.ts";
 import { type ServiceRoutes, serviceRoutes } from "./route.ts";
 
 /** Leases on a page where the caller names no number; `leases.proto` promises it. */
 const defaultPageSize = 100;
+
+async function* eventReplies(events: AsyncIterable<LeaseEventView>) {
+  for await (const event of events) yield { event: eventToMessage(event) };
+}
 
 /** The `LeaseService` on top of the core. */
 export function leasesService(handle: Handle): ServiceRoutes {
@@ -42,6 +47,16 @@ export function leasesService(handle: Handle): ServiceRoutes {
         return count === 0 ? [] : [{ state, count: BigInt(count) }];
       });
       return { counts, total: BigInt(total) };
+    },
+    watch: async ({ prefix, resumeToken }, context) =>
+      eventReplies(await handle("watchLeases", { prefix, resumeToken }, context)),
+    retry: async ({ leaseId }, context) => {
+      const { warnings } = await handle("retryLease", { leaseId }, context);
+      return { warnings: [...warnings] };
+    },
+    forget: async ({ leaseId, force }, context) => {
+      const { leftBehind } = await handle("forgetLease", { leaseId, isForced: force }, context);
+      return { leftBehind: [...leftBehind] };
     },
   });
 }

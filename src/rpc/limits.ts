@@ -8,6 +8,8 @@ export interface RpcLimits {
   readonly defaultDeadlineMs: number;
   /** Longest deadline of any call; a later one is cut to it. */
   readonly maxDeadlineMs: number;
+  /** Streams of replies at the same time, over both listeners together; those of the health service are not among them. */
+  readonly replyStreamsMax: number;
   /** Connections of one listener at the same time. */
   readonly connectionsMax: number;
   /** Connections from one address to one listener at the same time. */
@@ -57,6 +59,8 @@ export const defaultRpcLimits: RpcLimits = {
   defaultDeadlineMs: 30 * secondMs,
   // Unmounting and revoking by prefix work until the deadline, and nothing else takes this long.
   maxDeadlineMs: 10 * minuteMs,
+  // Each reads what happens on its own, and on HTTP holds a connection: a quarter of those of one listener.
+  replyStreamsMax: 250,
   // Below 4096, the usual limit of open files, times two listeners, with room for Redis and the vendor.
   connectionsMax: 1000,
   // One host, or one proxy in front of many, must not take all of them.
@@ -73,7 +77,7 @@ export const defaultRpcLimits: RpcLimits = {
   connectionIdleMs: 15 * minuteMs,
   // Long-lived clients come back through the load balancer, and so reach new servers.
   connectionAgeMs: 60 * minuteMs,
-  // No call lives longer than the longest deadline.
+  // No call with one answer lives longer than the longest deadline. A stream is cut off then, and its caller resumes it.
   connectionAgeGraceMs: 10 * minuteMs,
   // Node's own default; a token and a browser's headers need a tenth of it.
   headerBytesMax: 16 * 1024,

@@ -1,5 +1,8 @@
 import { createServer, type Server, type Socket } from "node:net";
 
+// A peer that vanished without a word is found out by probes after this time: an HTTP/1.1 stream has no other way.
+const probeAfterMs = 50_000;
+
 /** Host and port to listen on; port 0 means any free one. */
 export interface ListenAddress {
   readonly host: string;
@@ -58,7 +61,8 @@ export class Listener {
 
   private constructor(options: ListenerOptions) {
     this.#options = options;
-    this.#server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#admit(socket));
+    const probing = { keepAlive: true, keepAliveInitialDelay: probeAfterMs };
+    this.#server = createServer({ noDelay: true, ...probing }, (socket) => this.#admit(socket));
   }
 
   /** Starts to listen; rejects with a `ListenError` where the address cannot be had. */

@@ -53,20 +53,23 @@ export function durationToMs(duration: Duration, field: string): number {
   return ms === 0 && (seconds > 0n || nanos > 0) ? 1 : ms;
 }
 
+/** What is known of a lease; of one that is gone, its id and its path at least. */
+export type KnownLease = Pick<LeaseView, "id" | "path"> & Partial<LeaseView>;
+
 /** A lease as a message. Its handle stays here: callers have no use for it. */
-export function leaseToMessage(lease: LeaseView): LeaseMessage {
+export function leaseToMessage(lease: KnownLease): LeaseMessage {
   const message = create(LeaseSchema, {
     id: lease.id,
-    ttl: durationFromMs(lease.ttlLeftMs),
-    renewable: lease.isRenewable,
-    issuedAt: timestampFromMs(lease.issuedAtMs),
-    expiresAt: timestampFromMs(lease.expiresAtMs),
-    maxExpiresAt: timestampFromMs(lease.maxExpiresAtMs),
-    state: leaseStates[lease.state],
     path: lease.path,
-    lastError: lease.lastError,
-    attempts: lease.attempts,
+    renewable: lease.isRenewable ?? false,
+    state: lease.state === undefined ? WireState.UNSPECIFIED : leaseStates[lease.state],
+    lastError: lease.lastError ?? "",
+    attempts: lease.attempts ?? 0,
   });
+  if (lease.ttlLeftMs !== undefined) message.ttl = durationFromMs(lease.ttlLeftMs);
+  if (lease.issuedAtMs !== undefined) message.issuedAt = timestampFromMs(lease.issuedAtMs);
+  if (lease.expiresAtMs !== undefined) message.expiresAt = timestampFromMs(lease.expiresAtMs);
+  if (lease.maxExpiresAtMs !== undefined) message.maxExpiresAt = timestampFromMs(lease.maxExpiresAtMs);
   if (lease.disarmedAtMs !== undefined) message.disarmedAt = timestampFromMs(lease.disarmedAtMs);
   return message;
 }

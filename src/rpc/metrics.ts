@@ -1,14 +1,26 @@
 import { Counter, collectDefaultMetrics, Histogram, Registry } from "prom-client";
+import type { Inventory } from "../core/inventory.ts";
 import type { Telemetry } from "../core/telemetry.ts";
+import { createInventoryGauges } from "./inventory-gauges.ts";
+
+/** What is looked up when the metrics are read, since nobody counts it as it happens. */
+export interface MetricSources {
+  takeInventory(): Promise<Inventory>;
+  isObserving(): boolean;
+  watches(): number;
+}
 
 /** Telemetry that counts, and its metrics as Prometheus reads them. */
 export interface Metrics extends Telemetry {
+  /** From now on the metrics show what these sources say. */
+  lookInto(sources: MetricSources): void;
   /** The metrics in the text format of Prometheus. */
   text(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
 /** Where metrics report what a person should read, not only count. */
 export interface MetricsLog {
+  info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
@@ -58,6 +70,7 @@ export function createMetrics(log: MetricsLog): Metrics {
     help: "Failures of work that no caller waits for.",
     registers,
   });
+  const gauges = createInventoryGauges(registry);
   for (const source of ["event", "timer", "start", "backlog"]) claims.inc({ woken_by: source }, 0);
 
   return {
@@ -68,9 +81,9 @@ export function createMetrics(log: MetricsLog): Metrics {
       revoked.inc({ type, why: latenessMs === undefined ? "requested" : "expired" });
       if (latenessMs !== undefined) lateness.observe(Math.max(0, latenessMs) / 1000);
     },
-    revocationFailed({ id, isIrrevocable, error }) {
+    revocationFailed({ id, isIrrevocable, wasIrrevocable, error }) {
       failures.inc();
-      if (isIrrevocable)
+      if (isIrrevocable && !wasIrrevocable)
         log.error({ leaseId: id, reason: error }, "lease is irrevocable; it is tried again hourly");
       else log.warn({ leaseId: id, reason: error }, "revocation failed; it is tried again");
     },
@@ -78,6 +91,34 @@ export function createMetrics(log: MetricsLog): Metrics {
       background.inc();
       log.warn({ what, err: error }, "background work failed; it is tried again");
     },
-    text: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+    observing(notice) {
+      switch (notice.kind) {
+        case "began":
+          log.warn({ reasons: notice.reasons }, "observing only: nothing that is due is revoked");
+          break;
+        case "waiting":
+          gauges.waiting(notice.count);
+          log.warn(
+            { wouldRevoke: notice.count, leaseIds: notice.ids },
+            "observing only; these leases are due and left alone",
+          );
+          break;
+        case "ended":
+          gauges.waiting(0);
+          log.info({}, "a person said go: what is due is revoked again");
+          break;
+        case "tailLost":
+          log.warn(
+            { reasons: notice.reasons },
+            "redis has lost its newest changes, as in a failover; going on",
+          );
+          break;
+      }
+    },
+    lookInto: gauges.lookInto,
+    async text() {
+      await gauges.refresh();
+      return { contentType: registry.contentType, body: await registry.metrics() };
+    },
   };
 }

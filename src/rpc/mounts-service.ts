@@ -18,17 +18,19 @@ const mountStates: Readonly<Record<MountView["state"], MountState>> = {
 };
 
 function tuningFromMessage(tuning: Tuning | undefined): MountTuning {
-  const { defaultTtl, maxTtl } = tuning ?? {};
+  const { defaultTtl, maxTtl, maxLeases } = tuning ?? {};
   return {
     ...(defaultTtl === undefined ? {} : { defaultTtlMs: durationToMs(defaultTtl, "tuning.default_ttl") }),
     ...(maxTtl === undefined ? {} : { maxTtlMs: durationToMs(maxTtl, "tuning.max_ttl") }),
+    ...(maxLeases === undefined ? {} : { maxLeases: Number(maxLeases) }),
   };
 }
 
-function tuningToMessage({ defaultTtlMs, maxTtlMs }: MountTuning): Tuning {
+function tuningToMessage({ defaultTtlMs, maxTtlMs, maxLeases }: MountTuning): Tuning {
   return create(TuningSchema, {
     ...(defaultTtlMs === undefined ? {} : { defaultTtl: durationFromMs(defaultTtlMs) }),
     ...(maxTtlMs === undefined ? {} : { maxTtl: durationFromMs(maxTtlMs) }),
+    ...(maxLeases === undefined ? {} : { maxLeases: BigInt(maxLeases) }),
   });
 }
 

@@ -29,9 +29,10 @@ const noFields: JsonObject = {};
 /** The `SecretService` on top of the core. */
 export function secretsService(handle: Handle): ServiceRoutes {
   return serviceRoutes(SecretService, {
-    read: async ({ path, parameters }, context) => {
+    read: async ({ path, parameters, idempotencyKey }, context) => {
       const data = parameters === undefined ? noFields : structToJson(parameters, "parameters");
-      return replyToMessage(await handle("read", { path, data }, context));
+      const input = { path, data, ...(idempotencyKey === "" ? {} : { idempotencyKey }) };
+      return replyToMessage(await handle("read", input, context));
     },
     write: async ({ path, data: fields }, context) => {
       const data = fields === undefined ? noFields : structToJson(fields, "data");

@@ -29,7 +29,10 @@ export interface Servers {
   setServing(isServing: boolean): void;
   /** Connections of each listener, for metrics. */
   connections(): { readonly grpc: ConnectionCounts; readonly http: ConnectionCounts };
-  /** Takes no more calls, lets those in flight end for up to `ms` milliseconds, and closes. */
+  /**
+   * Takes no more calls, ends the streams, lets the other calls in flight end
+   * for up to `ms` milliseconds, and closes.
+   */
   drain(ms: number): Promise<void>;
   /** Closes at once; calls in flight are cancelled. */
   close(): void;
@@ -82,6 +85,8 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
         grpcServer.setServing(false);
         grpc.stopAccepting();
         http.stopAccepting();
+        // At once, so that their callers resume on another server while this one finishes its calls.
+        calls.endStreams();
         grpcServer.goAway(ms);
         httpServer.closeIdle();
         const closed = Promise.all([grpc.whenEmpty(), http.whenEmpty()]);

@@ -1,6 +1,12 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
-import { codeToHttpStatus, errorFromJsonBytes, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
+import {
+  codeToHttpStatus,
+  createEndStreamSerialization,
+  endStreamFlag,
+  errorFromJsonBytes,
+  errorToJsonBytes,
+} from "@connectrpc/connect/protocol-connect";
 import {
   setTrailerStatus,
   trailerFlag,
@@ -87,35 +93,63 @@ async function completeJson(reply: UniversalServerResponse): Promise<CompleteRep
   return { reply: jsonReply(reply, content), refused: errorCode };
 }
 
-/** The trailer frame of a gRPC-Web reply (flag, length, header lines), given a detail where it has an error and none. */
-function completeTrailers(frame: Uint8Array): { readonly frame: Uint8Array; readonly refused?: ErrorCode } {
+/** The last frame of a reply, and the error in it where it had no detail. */
+interface CompleteFrame {
+  readonly frame: Uint8Array;
+  readonly refused?: ErrorCode;
+}
+
+/** A frame of either protocol: a flag, the length in four bytes, the content. */
+function toFrame(flag: number, content: Uint8Array): Uint8Array {
+  const frame = Buffer.alloc(5 + content.byteLength);
+  frame.writeUInt8(flag, 0);
+  frame.writeUInt32BE(content.byteLength, 1);
+  frame.set(content, 5);
+  return frame;
+}
+
+/** The trailer frame of a gRPC-Web reply (header lines), given a detail where it has an error and none. */
+function completeTrailers(frame: Uint8Array): CompleteFrame {
   const trailers = trailerParse(frame.subarray(5));
   const code = Number(trailers.get("grpc-status") ?? 0);
   if (code === 0 || trailers.has("grpc-status-details-bin")) return { frame };
   const message = decodeURIComponent(trailers.get("grpc-message") ?? "");
   const { error, errorCode } = withDetail(new ConnectError(message, code));
-  const lines = trailerSerialize(setTrailerStatus(trailers, error));
-  const complete = Buffer.alloc(5 + lines.byteLength);
-  complete.writeUInt8(trailerFlag, 0);
-  complete.writeUInt32BE(lines.byteLength, 1);
-  complete.set(lines, 5);
-  return { frame: complete, refused: errorCode };
+  const content = trailerSerialize(setTrailerStatus(trailers, error));
+  return { frame: toFrame(trailerFlag, content), refused: errorCode };
 }
 
+const endOfStream = createEndStreamSerialization(undefined);
+
+/** The last frame of a Connect stream (JSON), given a detail where it has an error and none. */
+function completeEnd(frame: Uint8Array): CompleteFrame {
+  const end = endOfStream.parse(frame.subarray(5));
+  if (end.error === undefined || end.error.details.length > 0) return { frame };
+  const { error, errorCode } = withDetail(end.error);
+  return { frame: toFrame(endStreamFlag, endOfStream.serialize({ ...end, error })), refused: errorCode };
+}
+
+/** Hands frames on, which come one by one, and completes the last one. */
 async function* completeFrames(
   body: AsyncIterable<Uint8Array>,
+  last: { readonly flag: number; readonly complete: (frame: Uint8Array) => CompleteFrame },
   onRefused: (errorCode: ErrorCode) => void,
 ): AsyncIterable<Uint8Array> {
   for await (const frame of body) {
-    if (frame[0] !== trailerFlag) {
+    if (frame[0] !== last.flag) {
       yield frame;
       continue;
     }
-    const complete = completeTrailers(frame);
+    const complete = last.complete(frame);
     if (complete.refused !== undefined) onRefused(complete.refused);
     yield complete.frame;
   }
 }
+
+const lastFrames = [
+  { type: "application/grpc-web", flag: trailerFlag, complete: completeTrailers },
+  { type: "application/connect+", flag: endStreamFlag, complete: completeEnd },
+];
 
 /**
  * Gives a reply its `ErrorDetail` where Connect's own code refused the request
@@ -131,7 +165,8 @@ export async function completeReply(
     if (complete.refused !== undefined) onRefused(complete.refused);
     return complete.reply;
   }
-  const isGrpcWeb = reply.header?.get("content-type")?.startsWith("application/grpc-web") ?? false;
-  if (!isGrpcWeb || reply.body === undefined) return reply;
-  return { ...reply, body: completeFrames(reply.body, onRefused) };
+  const contentType = reply.header?.get("content-type") ?? "";
+  const last = lastFrames.find(({ type }) => contentType.startsWith(type));
+  if (last === undefined || reply.body === undefined) return reply;
+  return { ...reply, body: completeFrames(reply.body, last, onRefused) };
 }

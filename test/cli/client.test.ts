@@ -1,5 +1,6 @@
 import { createServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
+import { LeaseService } from "../../gen/leasehold/v1/leases_pb.ts";
 import { SecretService } from "../../gen/leasehold/v1/secrets_pb.ts";
 import { Session } from "../../src/cli/client.ts";
 import { readSettings } from "../../src/cli/settings.ts";
@@ -29,6 +30,15 @@ describe("call()", () => {
       message: expect.stringContaining(
         `cannot reach the server at http://127.0.0.1:${port} (no answer within 0.05 s).`,
       ),
+    });
+    const stream = session.stream(
+      LeaseService.method.watch,
+      {},
+      { doing: "watching", signal: new AbortController().signal, onOpen: () => {} },
+    );
+    await expect(stream.next()).rejects.toMatchObject({
+      facts: { code: "unavailable", doing: "watching" },
+      message: expect.stringContaining("(no answer within 0.05 s)."),
     });
   });
 

@@ -1,5 +1,6 @@
 import {
   create,
+  type DescMethodServerStreaming,
   type DescMethodUnary,
   type DescService,
   fromBinary,
@@ -10,7 +11,14 @@ import {
 } from "@bufbuild/protobuf";
 import { ConnectError } from "@connectrpc/connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
-import { Metadata, Server, ServerCredentials, type ServiceDefinition, status } from "@grpc/grpc-js";
+import {
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServerWritableStream,
+  type ServiceDefinition,
+  status,
+} from "@grpc/grpc-js";
 import { ErrorDetailSchema, ErrorReason } from "../../gen/leasehold/v1/errors_pb.ts";
 
 /** A call as the fake server saw it. */
@@ -43,12 +51,14 @@ export class Refusal extends Error {
 }
 
 type Answer = (request: never, seen: SeenCall) => object | Promise<object>;
+type StreamAnswer = (request: never, seen: SeenCall) => AsyncIterable<object>;
 
 /** A gRPC server that answers single RPCs with functions, and keeps what it was asked. */
 export class FakeServer {
   readonly calls: SeenCall[] = [];
   readonly #server = new Server();
   readonly #services = new Map<DescService, Map<string, Answer>>();
+  readonly #streams = new Map<string, StreamAnswer>();
   #port = 0;
 
   /** Answers an RPC; a function that throws a Refusal refuses. */
@@ -59,18 +69,30 @@ export class FakeServer {
       seen: SeenCall,
     ) => MessageInitShape<I["output"]> | Promise<MessageInitShape<I["output"]>>,
   ): this {
-    const answers = this.#services.get(method.parent) ?? new Map<string, Answer>();
-    answers.set(method.name, answer as Answer);
-    this.#services.set(method.parent, answers);
-    return this;
+    return this.#register(method, answer as Answer);
   }
 
-  /** Starts listening on a free loopback port, with the functions given so far. */
-  async start(serverCredentials: ServerCredentials = ServerCredentials.createInsecure()): Promise<this> {
+  /** Answers a streaming RPC; where the messages end with a Refusal, the stream is refused then. */
+  onStream<I extends DescMethodServerStreaming>(
+    method: I,
+    answer: (
+      request: import("@bufbuild/protobuf").MessageShape<I["input"]>,
+      seen: SeenCall,
+    ) => AsyncIterable<MessageInitShape<I["output"]>>,
+  ): this {
+    this.#streams.set(`${method.parent.typeName}/${method.name}`, answer as StreamAnswer);
+    return this.#register(method, () => ({}));
+  }
+
+  /** Starts listening on a loopback port, a free one where none is given, with the functions given so far. */
+  async start(
+    serverCredentials: ServerCredentials = ServerCredentials.createInsecure(),
+    port = 0,
+  ): Promise<this> {
     for (const [service, answers] of this.#services) this.#addService(service, answers);
     this.#port = await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync("127.0.0.1:0", serverCredentials, (error, port) =>
-        error ? reject(error) : resolve(port),
+      this.#server.bindAsync(`127.0.0.1:${port}`, serverCredentials, (error, bound) =>
+        error ? reject(error) : resolve(bound),
       );
     });
     return this;
@@ -88,6 +110,24 @@ export class FakeServer {
     this.#server.forceShutdown();
   }
 
+  #register(method: DescMethodUnary | DescMethodServerStreaming, answer: Answer): this {
+    const answers = this.#services.get(method.parent) ?? new Map<string, Answer>();
+    answers.set(method.name, answer);
+    this.#services.set(method.parent, answers);
+    return this;
+  }
+
+  #seen(rpc: string, call: { request: unknown; metadata: Metadata; getDeadline(): Date | number }): SeenCall {
+    const seen: SeenCall = {
+      rpc,
+      request: call.request,
+      authorization: call.metadata.get("authorization")[0]?.toString(),
+      deadlineMs: Number(call.getDeadline()) - Date.now(),
+    };
+    this.calls.push(seen);
+    return seen;
+  }
+
   #addService(service: DescService, answers: Map<string, Answer>): void {
     const definition: Record<string, ServiceDefinition[string]> = {};
     const handlers: Record<string, Parameters<Server["addService"]>[1][string]> = {};
@@ -98,23 +138,33 @@ export class FakeServer {
       definition[method.name] = {
         path: `/${rpc}`,
         requestStream: false,
-        responseStream: false,
+        responseStream: method.methodKind === "server_streaming",
         requestSerialize: (message: Message) => Buffer.from(toBinary(method.input, message)),
         requestDeserialize: (bytes) => fromBinary(method.input, bytes),
         responseSerialize: (message: Message) => Buffer.from(toBinary(method.output, message)),
         responseDeserialize: (bytes) => fromBinary(method.output, bytes),
       };
+      const stream = this.#streams.get(rpc);
+      if (stream) {
+        handlers[method.name] = async (call: ServerWritableStream<unknown, Message>) => {
+          const seen = this.#seen(rpc, call);
+          call.sendMetadata(new Metadata());
+          try {
+            for await (const message of stream(call.request as never, seen)) {
+              call.write(create(method.output, message as JsonObject));
+            }
+            call.end();
+          } catch (error) {
+            call.emit("error", statusOf(error));
+          }
+        };
+        continue;
+      }
       handlers[method.name] = async (
         call: { request: unknown; metadata: Metadata; getDeadline(): Date | number },
         callback: (error: object | null, value?: Message) => void,
       ) => {
-        const seen: SeenCall = {
-          rpc,
-          request: call.request,
-          authorization: call.metadata.get("authorization")[0]?.toString(),
-          deadlineMs: Number(call.getDeadline()) - Date.now(),
-        };
-        this.calls.push(seen);
+        const seen = this.#seen(rpc, call);
         try {
           callback(null, create(method.output, (await answer(call.request as never, seen)) as JsonObject));
         } catch (error) {

@@ -17,6 +17,7 @@ const mounted = {
 
 let server: FakeServer;
 let isEmpty = false;
+let isLimited = false;
 
 beforeAll(async () => {
   server = await new FakeServer()
@@ -43,7 +44,7 @@ beforeAll(async () => {
       mounts: isEmpty
         ? []
         : [
-            mounted,
+            isLimited ? { ...mounted, tuning: { maxLeases: 500n } } : mounted,
             { path: "secret", type: "kv", accessor: "kv_9", description: "", state: MountState.UNMOUNTING },
           ],
     }))
@@ -56,6 +57,7 @@ afterAll(() => server.stop());
 beforeEach(() => {
   server.calls.length = 0;
   isEmpty = false;
+  isLimited = false;
 });
 
 function leasehold(...argv: string[]): Promise<Ran> {
@@ -90,9 +92,25 @@ describe("mount", () => {
       description: "the lab",
       default_ttl: 5400,
       max_ttl: null,
+      max_leases: null,
       state: "mounted",
       created_at: "2026-08-06T07:06:40.000Z",
     });
+  });
+
+  test("sends the lease limit", async () => {
+    await leasehold("mount", "aws", "--max-leases", "500");
+    expect(server.calls[0]?.request).toMatchObject({ tuning: { maxLeases: 500n } });
+  });
+
+  test.each(["-1", "many", "1.5", "10000001", ""])("refuses --max-leases %j", async (value) => {
+    const ran = await leasehold("mount", "aws", `--max-leases=${value}`);
+    expect(ran).toEqual({
+      exitCode: 2,
+      stdout: "",
+      stderr: `Error: --max-leases is "${value}"; it must be a whole number from 0 to 10000000.\n`,
+    });
+    expect(server.calls).toEqual([]);
   });
 
   test("fails with the server's sentence where the path is taken", async () => {
@@ -171,6 +189,22 @@ describe("mounts", () => {
     );
   });
 
+  test("has a column of lease limits where a mount has one", async () => {
+    isLimited = true;
+    expect((await leasehold("mounts")).stdout).toBe(
+      [
+        "Path    Type  Accessor  Default TTL  Max TTL  Max leases  Description",
+        "aws     aws   aws_1f2e  system       system   500         the lab",
+        "secret  kv    kv_9      system       system   none        (unmounting)",
+        "",
+      ].join("\n"),
+    );
+    expect(JSON.parse((await leasehold("mounts", "--format=json")).stdout)).toMatchObject([
+      { max_leases: 500 },
+      { max_leases: null },
+    ]);
+  });
+
   test("says on stderr that nothing is mounted", async () => {
     isEmpty = true;
     const ran = await leasehold("mounts");
@@ -185,7 +219,13 @@ describe("tune", () => {
     expect((await leasehold("tune", "aws", "--max-ttl", "0")).stdout).toBe("Successfully tuned 'aws'!\n");
     expect(server.calls[0]?.request).toMatchObject({ path: "aws", tuning: { maxTtl: { seconds: 0n } } });
     expect(server.calls[0]?.request).not.toHaveProperty("tuning.defaultTtl.seconds");
+    expect(server.calls[0]?.request).not.toHaveProperty("tuning.maxLeases");
     expect(Object.keys(server.calls[0]?.request ?? {})).not.toContain("description");
+  });
+
+  test("takes a lease limit away with 0", async () => {
+    await leasehold("tune", "aws", "--max-leases", "0");
+    expect(server.calls[0]?.request).toMatchObject({ tuning: { maxLeases: 0n } });
   });
 
   test("can empty the description", async () => {

@@ -59,13 +59,13 @@ describe("a command line", () => {
     [["toString"], 'Error: there is no command "toString".\n'],
     [
       ["lease"],
-      'Error: "lease" alone is no command; there is "lease lookup", "lease list", "lease count".\n',
+      'Error: "lease" alone is no command; there is "lease lookup", "lease list", "lease count", "lease watch", "lease retry", "lease forget".\n',
     ],
     [
-      ["lease", "watch"],
-      'Error: there is no command "lease watch"; there is "lease lookup", "lease list", "lease count".\n',
+      ["lease", "drop"],
+      'Error: there is no command "lease drop"; there is "lease lookup", "lease list", "lease count", "lease watch", "lease retry", "lease forget".\n',
     ],
-    [["read"], 'Error: "read" needs PATH.\nUsage: leasehold read PATH [FIELD...]\n'],
+    [["read"], 'Error: "read" needs PATH.\nUsage: leasehold read PATH [FIELD...] [--idempotency-key KEY]\n'],
     [["read", ""], 'Error: PATH of "read" is empty.\n'],
     [["delete", "a", "b"], 'Error: "delete" has 1 argument too many.\nUsage: leasehold delete PATH\n'],
     [["mounts", "a", "b"], 'Error: "mounts" has 2 arguments too many.\n'],

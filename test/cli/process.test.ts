@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream, existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { LeaseService, LeaseState } from "../../gen/leasehold/v1/leases_pb.ts";
+import { LeaseEventKind, LeaseService, LeaseState } from "../../gen/leasehold/v1/leases_pb.ts";
 import { SecretService } from "../../gen/leasehold/v1/secrets_pb.ts";
 import { FakeServer } from "./fake-server.ts";
 import type { Ran } from "./run.ts";
@@ -22,6 +22,13 @@ describe("bin/leasehold", () => {
           state: LeaseState.ACTIVE,
         })),
       }))
+      .onStream(LeaseService.method.watch, async function* () {
+        for (;;) {
+          yield { event: { kind: LeaseEventKind.ISSUED } };
+          // Slow enough for a reader that leaves, fast enough for a test.
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      })
       .start();
   });
   afterAll(() => server.stop());
@@ -85,7 +92,7 @@ describe("bin/leasehold", () => {
     expect(await finish(start(["read"]))).toEqual({
       exitCode: 2,
       stdout: "",
-      stderr: 'Error: "read" needs PATH.\nUsage: leasehold read PATH [FIELD...]\n',
+      stderr: 'Error: "read" needs PATH.\nUsage: leasehold read PATH [FIELD...] [--idempotency-key KEY]\n',
     });
   });
 
@@ -94,6 +101,20 @@ describe("bin/leasehold", () => {
     child.stdout?.once("data", () => child.stdout?.destroy());
     const { exitCode, stderr } = await finish(child);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  });
+
+  test("watches until its reader has seen enough, and exits 0", async () => {
+    const child = start(["lease", "watch"]);
+    child.stdout?.once("data", () => child.stdout?.destroy());
+    const { exitCode, stderr } = await finish(child);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  });
+
+  test("watches until it is interrupted, which a shell shows as 130", async () => {
+    const child = start(["lease", "watch"]);
+    child.stdout?.once("data", () => child.kill("SIGINT"));
+    const signal = await new Promise((resolve) => child.once("close", (_code, name) => resolve(name)));
+    expect(signal).toBe("SIGINT");
   });
 
   test.runIf(existsSync("/dev/full"))("exits 1 where the output cannot be written", async () => {

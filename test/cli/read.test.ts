@@ -139,6 +139,21 @@ describe("read", () => {
       },
     });
   });
+
+  test("sends an idempotency key where one is given, and refuses an empty one", async () => {
+    await leasehold(["read", "aws/creds/deploy", "ttl=15m", "--idempotency-key", "deploy 42"]);
+    expect(server.calls[0]?.request).toMatchObject({
+      path: "aws/creds/deploy",
+      parameters: { ttl: "15m" },
+      idempotencyKey: "deploy 42",
+    });
+    expect(await leasehold(["read", "aws/creds/deploy", "--idempotency-key="])).toEqual({
+      exitCode: 2,
+      stdout: "",
+      stderr: "Error: --idempotency-key is empty.\n",
+    });
+    expect(server.calls).toHaveLength(1);
+  });
 });
 
 describe("list", () => {

@@ -11,16 +11,31 @@ export async function run(
     stdin = "",
     env = {},
     cwd = tmpdir(),
-  }: { stdin?: string | Uint8Array; env?: Record<string, string>; cwd?: string } = {},
+    readerGone = new AbortController().signal,
+    onStdout = () => {},
+  }: {
+    stdin?: string | Uint8Array;
+    env?: Record<string, string>;
+    cwd?: string;
+    readerGone?: AbortSignal;
+    /** Is told all that was printed so far, each time. */
+    onStdout?: (stdout: string) => void;
+  } = {},
 ): Promise<Ran> {
   let stdout = "";
   let stderr = "";
   const exitCode = await main(argv, {
-    stdout: { write: (text) => (stdout += text) },
+    stdout: {
+      write: (text) => {
+        stdout += text;
+        onStdout(stdout);
+      },
+    },
     stderr: { write: (text) => (stderr += text) },
     stdin: (async function* () {
       yield typeof stdin === "string" ? Buffer.from(stdin) : stdin;
     })(),
+    readerGone,
     env,
     cwd,
   });

@@ -16,6 +16,7 @@ describe("server", () => {
       stderr: { write() {} },
       stdin: (async function* () {})(),
       env: {},
+      readerGone: new AbortController().signal,
       cwd: "/",
     };
     const invocation = {

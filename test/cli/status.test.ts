@@ -3,15 +3,18 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from "../../gen/health/v1/health_pb.ts";
 import { LeaseService, LeaseState } from "../../gen/leasehold/v1/leases_pb.ts";
 import { MountService } from "../../gen/leasehold/v1/mounts_pb.ts";
+import { OperatorService } from "../../gen/leasehold/v1/operator_pb.ts";
 import { FakeServer, Refusal } from "./fake-server.ts";
 import { type Ran, run } from "./run.ts";
 
 describe("status", () => {
   let server: FakeServer;
   let health: ServingStatus;
+  let isObserving: boolean;
 
   beforeEach(async () => {
     health = ServingStatus.SERVING;
+    isObserving = false;
     const refuse = (authorization: string | undefined) => {
       if (authorization !== "Bearer good")
         throw new Refusal("no", { code: status.UNAUTHENTICATED, reason: "UNAUTHENTICATED" });
@@ -25,6 +28,10 @@ describe("status", () => {
       .on(LeaseService.method.count, (_, { authorization }) => {
         refuse(authorization);
         return { counts: [{ state: LeaseState.ACTIVE, count: 2n }], total: 2n };
+      })
+      .on(OperatorService.method.status, (_, { authorization }) => {
+        refuse(authorization);
+        return { observeOnly: isObserving };
       })
       .start();
   });
@@ -45,6 +52,18 @@ describe("status", () => {
       health: "serving",
       mounts: 2,
       leases: { total: 2, counts: { active: 2 } },
+      observe_only: false,
+    });
+  });
+
+  test("shows that the server only observes, where it does, and exits 0", async () => {
+    isObserving = true;
+    const ran = await leasehold("good");
+    expect(ran.exitCode).toBe(0);
+    expect(ran.stdout).toContain("  active  2\nmode      observe-only\n");
+    expect(ran.stderr).toBe('Nothing that is due is revoked; "leasehold operator status" tells why.\n');
+    expect(JSON.parse((await leasehold("good", "--format=json")).stdout)).toMatchObject({
+      observe_only: true,
     });
   });
 

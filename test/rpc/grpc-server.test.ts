@@ -1,4 +1,4 @@
-import { fromBinary, type Message, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, type Message, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { type FileDescriptorProto, FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
@@ -89,7 +89,7 @@ describe("the gRPC server", () => {
   test("answers an RPC that does not exist with UNIMPLEMENTED, to which grpc-js adds no detail", async () => {
     const { error } = await sendBytes(
       "/leasehold.v1.SecretService/Nope",
-      toBinary(ReadRequestSchema, { $typeName: "leasehold.v1.ReadRequest", path: "" }),
+      toBinary(ReadRequestSchema, create(ReadRequestSchema)),
     );
     expect(error?.code).toBe(status.UNIMPLEMENTED);
   });
@@ -106,11 +106,12 @@ describe("grpc.health.v1", () => {
         "leasehold.v1.MountService",
         "leasehold.v1.SecretService",
         "leasehold.v1.LeaseService",
+        "leasehold.v1.OperatorService",
       ]) {
         expect((await health.check({ service })).status, service).toBe(expected);
       }
       const { statuses } = await health.list({});
-      expect(Object.keys(statuses)).toHaveLength(4);
+      expect(Object.keys(statuses)).toHaveLength(5);
       expect(statuses["leasehold.v1.LeaseService"]?.status).toBe(expected);
     }
   });
@@ -182,6 +183,7 @@ describe.each([
       "grpc.reflection.v1.ServerReflection",
       "leasehold.v1.LeaseService",
       "leasehold.v1.MountService",
+      "leasehold.v1.OperatorService",
       "leasehold.v1.SecretService",
     ]);
   });
@@ -192,6 +194,7 @@ describe.each([
       "leasehold.v1.MountService",
       "leasehold.v1.SecretService",
       "leasehold.v1.LeaseService",
+      "leasehold.v1.OperatorService",
     ]) {
       for (const file of await filesOf(symbol)) files.set(file.name, file);
     }

@@ -5,6 +5,7 @@ import { credentials, Client as GrpcJsClient, Metadata, type ServiceError } from
 import { type ErrorDetail, ErrorDetailSchema } from "../../gen/leasehold/v1/errors_pb.ts";
 import { LeaseService } from "../../gen/leasehold/v1/leases_pb.ts";
 import { MountService } from "../../gen/leasehold/v1/mounts_pb.ts";
+import { OperatorService } from "../../gen/leasehold/v1/operator_pb.ts";
 import { SecretService } from "../../gen/leasehold/v1/secrets_pb.ts";
 import { createLog } from "../../src/rpc/log.ts";
 import { type Servers, type ServersOptions, startServers } from "../../src/rpc/servers.ts";
@@ -47,6 +48,7 @@ export interface Clients {
   readonly mounts: Client<typeof MountService>;
   readonly secrets: Client<typeof SecretService>;
   readonly leases: Client<typeof LeaseService>;
+  readonly operator: Client<typeof OperatorService>;
 }
 
 function clientsOver(transport: Transport): Clients {
@@ -54,6 +56,7 @@ function clientsOver(transport: Transport): Clients {
     mounts: createClient(MountService, transport),
     secrets: createClient(SecretService, transport),
     leases: createClient(LeaseService, transport),
+    operator: createClient(OperatorService, transport),
   };
 }
 

@@ -72,6 +72,16 @@ describe.each(protocols)("over %s", (protocol) => {
     expect(reply.data).toEqual({ value: "world" });
   });
 
+  test("Read hands an idempotency key on where there is one, and refuses a long one", async () => {
+    running.fake.answers.read = () => ({ data: {}, lease: undefined, warnings: [] });
+    await clients.secrets.read({ path: "aws/creds/x", idempotencyKey: "deploy 42" });
+    expect(lastAsked()?.input).toEqual({ path: "aws/creds/x", data: {}, idempotencyKey: "deploy 42" });
+    await clients.secrets.read({ path: "aws/creds/x" });
+    expect(lastAsked()?.input).toEqual({ path: "aws/creds/x", data: {} });
+    const tooLong = clients.secrets.read({ path: "aws/creds/x", idempotencyKey: "x".repeat(257) });
+    expect((await failureOf(tooLong)).details).toMatchObject([{ metadata: { field: "idempotency_key" } }]);
+  });
+
   test("Write hands all kinds of values on", async () => {
     running.fake.answers.write = () => ({ data: undefined, lease: undefined, warnings: ["old name"] });
     const data = { s: "x", n: 1e300, b: false, o: { l: [null] } };
@@ -165,6 +175,32 @@ describe.each(protocols)("over %s", (protocol) => {
     expect(gone).toMatchObject({ revoked: 2n, pending: 1n, left: [{ id: lease.id }] });
   });
 
+  test("Mount, TuneMount and ListMounts carry the lease limit, 0 included", async () => {
+    const limited = { ...mount, tuning: { maxLeases: 500 } };
+    running.fake.answers.mount = () => limited;
+    running.fake.answers.tuneMount = () => mount;
+    running.fake.answers.listMounts = () => [limited, mount];
+    const { mount: made } = await clients.mounts.mount({ type: "aws", tuning: { maxLeases: 500n } });
+    expect(lastAsked()?.input).toMatchObject({ tuning: { maxLeases: 500 } });
+    expect(made?.tuning).toMatchObject({ maxLeases: 500n });
+    const { mount: tuned } = await clients.mounts.tuneMount({ path: "aws", tuning: { maxLeases: 0n } });
+    expect(lastAsked()?.input).toMatchObject({ tuning: { maxLeases: 0 } });
+    expect(tuned?.tuning?.maxLeases).toBeUndefined();
+    const { mounts } = await clients.mounts.listMounts({});
+    expect(mounts.map(({ tuning }) => tuning?.maxLeases)).toEqual([500n, undefined]);
+  });
+
+  test("Retry and Forget pass through", async () => {
+    running.fake.answers.retryLease = () => ({ warnings: ["at last"] });
+    running.fake.answers.forgetLease = () => ({ leftBehind: ['IAM user "x".'] });
+    expect((await clients.leases.retry({ leaseId: "x" })).warnings).toEqual(["at last"]);
+    expect(lastAsked()).toMatchObject({ operation: "retryLease", input: { leaseId: "x" } });
+    expect((await clients.leases.forget({ leaseId: "x" })).leftBehind).toEqual(['IAM user "x".']);
+    expect(lastAsked()).toMatchObject({ operation: "forgetLease", input: { leaseId: "x", isForced: false } });
+    await clients.leases.forget({ leaseId: "x", force: true });
+    expect(lastAsked()?.input).toEqual({ leaseId: "x", isForced: true });
+  });
+
   test("Lookup tells when a lease was disarmed", async () => {
     running.fake.answers.lookupLease = () => ({
       ...lease,
@@ -235,6 +271,11 @@ describe.each(protocols)("over %s", (protocol) => {
       "a negative TTL",
       (c: Clients) => c.mounts.mount({ type: "kv", tuning: { maxTtl: durationFromMs(-1) } }),
       "tuning.max_ttl",
+    ],
+    [
+      "a lease limit below zero",
+      (c: Clients) => c.mounts.mount({ type: "kv", tuning: { maxLeases: -1n } }),
+      "tuning.max_leases",
     ],
     [
       "an increment of zero",

@@ -1,0 +1,26 @@
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { OperatorService } from "../../gen/leasehold/v1/operator_pb.ts";
+import type { Handle } from "../core/requests.ts";
+import { type ServiceRoutes, serviceRoutes } from "./route.ts";
+
+/** The `OperatorService` on top of the core. */
+export function operatorService(handle: Handle): ServiceRoutes {
+  return serviceRoutes(OperatorService, {
+    status: async (_request, context) => {
+      const status = await handle("operatorStatus", {}, context);
+      return {
+        observeOnly: status.isObserveOnly,
+        reasons: [...status.reasons],
+        ...(status.observingSinceMs === undefined
+          ? {}
+          : { observingSince: timestampFromMs(status.observingSinceMs) }),
+        wouldRevoke: BigInt(status.wouldRevoke),
+        wouldRevokeIds: [...status.wouldRevokeIds],
+      };
+    },
+    resume: async (_request, context) => {
+      const { due } = await handle("operatorResume", {}, context);
+      return { due: BigInt(due) };
+    },
+  });
+}
