@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parseDuration } from "./core/duration.ts";
+import { parseRedisUrl, RedisUrlError } from "./redis/redis-url.ts";
 
 /** Where a listener listens. Port 0 means any free one. */
 export interface ListenAddress {
@@ -19,6 +20,8 @@ export interface Config {
   readonly httpAddress: ListenAddress;
   /** Undefined only in development mode, which then starts a Redis of its own. */
   readonly redisUrl: string | undefined;
+  /** How many replicas must have a write before it is acknowledged. */
+  readonly replicasAwaited: number;
   /** 32 bytes; undefined only in development mode, which then keeps one in its folder. */
   readonly rootKey: Uint8Array | undefined;
   /** Undefined only in development mode, which then keeps one in its folder. */
@@ -32,6 +35,10 @@ export interface Config {
   readonly iamEndpoint: string | undefined;
   readonly stsEndpoint: string | undefined;
   readonly isExpiryTimerOn: boolean;
+  /** True revokes nothing that is due until a person says go. */
+  readonly isObserveOnly: boolean;
+  /** Where to keep what was seen of Redis; undefined keeps nothing. */
+  readonly stateFile: string | undefined;
   readonly corsOrigins: readonly string[];
   /** Folder of the development mode's state; undefined means a temporary one. */
   readonly devDir: string | undefined;
@@ -58,6 +65,8 @@ export class ConfigError extends Error {
 const issueDeadlineMsMax = 30_000;
 const issueDeadlineShare = 0.8;
 const tokenLengthMin = 16;
+/** More than anybody has of one primary; a slip of the key would refuse every lease. */
+const replicasAwaitedMax = 16;
 
 /** The environment of this process. */
 export const processEnvironment: Environment = process.env;
@@ -121,19 +130,36 @@ export function readConfig(environment: Environment, options: { readonly isDev: 
   const url = (name: string, protocols: readonly string[]): string | undefined => {
     const value = text(name);
     if (value === undefined || protocols.includes(protocolOf(value) ?? "")) return value;
-    // Not shown: the URL of a Redis can hold its password.
     problems.push(
       `${name} must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}.`,
     );
     return undefined;
+  };
+  const redis = (name: string): string | undefined => {
+    const value = text(name);
+    try {
+      if (value !== undefined) parseRedisUrl(value);
+      return value;
+    } catch (error) {
+      // Not shown: the URL can hold a password.
+      problems.push(
+        `${name} cannot be used: ${error instanceof RedisUrlError ? error.why : reasonOf(error)}.`,
+      );
+      return undefined;
+    }
+  };
+  const count = (name: string, max: number): number => {
+    const value = text(name) ?? "0";
+    if (/^\d{1,9}$/.test(value) && Number(value) <= max) return Number(value);
+    problems.push(`${name} must be a whole number from 0 to ${max}; it is "${value}".`);
+    return 0;
   };
 
   for (const name of ["LEASEHOLD_TLS_CERT_FILE", "LEASEHOLD_TLS_KEY_FILE", "LEASEHOLD_TLS_CLIENT_CA_FILE"]) {
     if (text(name) !== undefined)
       problems.push(`${name} is not supported yet: the listeners speak plain text only. Unset it.`);
   }
-  const redisUrl =
-    url("LEASEHOLD_REDIS_URL", ["redis:", "rediss:"]) ?? url("REDIS_URL", ["redis:", "rediss:"]);
+  const redisUrl = redis("LEASEHOLD_REDIS_URL") ?? redis("REDIS_URL");
   const rootKeyText = secret("LEASEHOLD_ROOT_KEY");
   const rootKey = rootKeyText === undefined ? undefined : decodeRootKey(rootKeyText);
   if (rootKeyText !== undefined && rootKey === undefined) {
@@ -170,6 +196,7 @@ export function readConfig(environment: Environment, options: { readonly isDev: 
     grpcAddress: address("LEASEHOLD_GRPC_ADDR", "127.0.0.1:8210"),
     httpAddress: address("LEASEHOLD_HTTP_ADDR", "127.0.0.1:8211"),
     redisUrl,
+    replicasAwaited: count("LEASEHOLD_REDIS_REPLICAS_AWAITED", replicasAwaitedMax),
     rootKey,
     rootToken,
     defaultTtlMs,
@@ -180,6 +207,8 @@ export function readConfig(environment: Environment, options: { readonly isDev: 
     iamEndpoint: url("AWS_ENDPOINT_URL_IAM", ["http:", "https:"]),
     stsEndpoint: url("AWS_ENDPOINT_URL_STS", ["http:", "https:"]),
     isExpiryTimerOn: choice("LEASEHOLD_EXPIRY_TIMER", ["on", "off"], "on") === "on",
+    isObserveOnly: choice("LEASEHOLD_OBSERVE_ONLY", ["true", "false"], "false") === "true",
+    stateFile: text("LEASEHOLD_STATE_FILE"),
     corsOrigins: (text("LEASEHOLD_CORS_ORIGINS") ?? "")
       .split(",")
       .map((origin) => origin.trim())

@@ -7,6 +7,7 @@ import { UnsuitableRedisError } from "./redis/check-redis.ts";
 import { ListenError } from "./rpc/listener.ts";
 import { createLog } from "./rpc/log.ts";
 import { type RunningServer, type ServerConfig, startServer } from "./server.ts";
+import { StateFileError } from "./state-file.ts";
 
 const exitDone = 0;
 const exitFailed = 1;
@@ -16,7 +17,9 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 /** What has to change before a start can succeed, so that restarting is no use. */
 const isMisconfiguration = (error: unknown): boolean =>
-  [ConfigError, NoRedisError, WrongRootKeyError, UnsuitableRedisError].some((kind) => error instanceof kind);
+  [ConfigError, NoRedisError, WrongRootKeyError, UnsuitableRedisError, StateFileError].some(
+    (kind) => error instanceof kind,
+  );
 
 /** What tells a person all there is to know by its message; of anything else the stack is needed. */
 const isExplained = (error: unknown): boolean =>

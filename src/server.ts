@@ -14,6 +14,7 @@ import { createRedisWakeups } from "./redis/wakeups.ts";
 import type { Log } from "./rpc/log.ts";
 import { createMetrics } from "./rpc/metrics.ts";
 import { startServers } from "./rpc/servers.ts";
+import { openStateFile } from "./state-file.ts";
 
 /** Longest time that calls under way are given when the server stops. */
 const drainMsMax = 10_000;
@@ -39,26 +40,30 @@ export interface RunningServer {
 /**
  * Assembles a server and starts it: storage, barrier, backends, core,
  * listeners, in this order. Rejects with `UnsuitableRedisError`,
- * `WrongRootKeyError`, or `STORAGE_UNAVAILABLE` where Redis cannot be reached.
+ * `WrongRootKeyError`, `StateFileError`, or `STORAGE_UNAVAILABLE` where Redis cannot be reached.
  */
 export async function startServer(config: ServerConfig, log: Log): Promise<RunningServer> {
   const metrics = createMetrics(log);
+  let core: Core | undefined;
   const redis = createRedisClient({
     url: config.redisUrl,
     onConnection: (event) => {
-      if (event.kind === "ready") log.info("redis is there");
-      else
+      if (event.kind === "ready") {
+        log.info("redis is there");
+        core?.storageBack();
+      } else {
+        core?.storageLost();
         log.warn({ reason: event.reason }, "redis is away; calls are answered unavailable until it is back");
+      }
     },
   });
-  let core: Core | undefined;
-  const stopCore = async (): Promise<void> => core?.stop();
   try {
-    const report = await prepareRedis(redis);
+    const { replicasAwaited } = config;
+    const report = await prepareRedis(redis, { replicasAwaited });
     for (const warning of report.warnings) log.warn(warning);
     const storage = createRedisStorage(redis);
-    core = createCore({
-      leases: createRedisLeaseStore({ client: redis }),
+    const started = createCore({
+      leases: createRedisLeaseStore({ client: redis, replicasAwaited }),
       storage,
       wakeups: createRedisWakeups({ url: config.redisUrl }),
       barrier: createBarrier(await openKeyring(storage, config.rootKey)),
@@ -80,12 +85,16 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
       },
       telemetry: metrics,
       clock: systemClock,
+      isObserveOnly: config.isObserveOnly,
+      ...(config.stateFile === undefined ? {} : { memory: openStateFile(config.stateFile) }),
     });
-    await core.start();
+    core = started;
+    metrics.lookInto(started);
+    await started.start();
     const servers = await startServers({
       grpcAddress: config.grpcAddress,
       httpAddress: config.httpAddress,
-      handle: core.handle,
+      handle: started.handle,
       log,
       isReady: () => redis.isReady(),
       metricsText: () => metrics.text(),
@@ -99,14 +108,14 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
       async stop() {
         clearInterval(health);
         await servers.drain(drainMsMax);
-        await stopCore();
+        await started.stop();
         await servers.close();
         await redis.close();
       },
     };
   } catch (error) {
     // What goes on in the background would keep the process alive.
-    await stopCore();
+    await core?.stop();
     await redis.close();
     throw error;
   }

@@ -35,6 +35,8 @@ describe("readConfig()", () => {
       issueGraceMs: 300_000,
       awsConsistencyMs: 300_000,
       isExpiryTimerOn: true,
+      isObserveOnly: false,
+      stateFile: undefined,
       corsOrigins: [],
       logLevel: "info",
     });
@@ -67,6 +69,21 @@ describe("readConfig()", () => {
       expect(problems.filter((problem) => problem.startsWith(`LEASEHOLD_${name} `))).toHaveLength(1);
     }
     expect(problems).toHaveLength(7);
+  });
+
+  it("takes whether to observe only, and where to keep what was seen of Redis", () => {
+    const asked = {
+      ...complete,
+      LEASEHOLD_OBSERVE_ONLY: "true",
+      LEASEHOLD_STATE_FILE: "/var/lib/leasehold/state.json",
+    };
+    expect(readConfig(asked, server)).toMatchObject({
+      isObserveOnly: true,
+      stateFile: "/var/lib/leasehold/state.json",
+    });
+    expect(problemsOf({ ...complete, LEASEHOLD_OBSERVE_ONLY: "yes" })).toEqual([
+      'LEASEHOLD_OBSERVE_ONLY must be one of true, false; it is "yes".',
+    ]);
   });
 
   it("takes REDIS_URL where LEASEHOLD_REDIS_URL is not set, and prefers the latter", () => {
@@ -122,6 +139,33 @@ describe("readConfig()", () => {
     const problems = problemsOf({ ...complete, LEASEHOLD_REDIS_URL: "http://user:s3cret@redis" });
     expect(problems).toHaveLength(1);
     expect(problems[0]).not.toContain("s3cret");
+  });
+
+  it.each([
+    "rediss://:pass@host:6380/1",
+    "redis+cluster://:pass@a:7000,b:7001",
+    "redis+sentinel://a:26379,b:26379/mymaster/1",
+  ])("takes the Redis URL %s", (url) => {
+    expect(readConfig({ ...complete, LEASEHOLD_REDIS_URL: url }, server).redisUrl).toBe(url);
+  });
+
+  it("says what is wrong with a Redis URL, and shows no password", () => {
+    const problems = problemsOf({ ...complete, LEASEHOLD_REDIS_URL: "redis+cluster://:s3cret@a:7000/3" });
+    expect(problems).toEqual([
+      'LEASEHOLD_REDIS_URL cannot be used: a cluster has the database 0 alone, not "3".',
+    ]);
+  });
+
+  it("waits for no replica unless told how many", () => {
+    expect(readConfig(complete, server).replicasAwaited).toBe(0);
+    expect(readConfig({ ...complete, LEASEHOLD_REDIS_REPLICAS_AWAITED: "2" }, server).replicasAwaited).toBe(
+      2,
+    );
+    for (const value of ["-1", "many", "1.5", "17"]) {
+      expect(problemsOf({ ...complete, LEASEHOLD_REDIS_REPLICAS_AWAITED: value })).toEqual([
+        expect.stringContaining(`LEASEHOLD_REDIS_REPLICAS_AWAITED must be a whole number from 0 to 16`),
+      ]);
+    }
   });
 
   it.each(["0.0.0.0:8210", "192.168.1.4:8210", "example.com:8210", "[::]:8210"])(
