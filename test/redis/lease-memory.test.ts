@@ -30,8 +30,11 @@ afterAll(async () => {
   await redis?.stop();
 });
 
-/** Issues a lease of the AWS backend as the core does; answers its id, whose UUID begins with two digits. */
-async function issue(store: LeaseStore, digits: string): Promise<string> {
+/**
+ * Issues a lease of the AWS backend as the core does; answers its id, whose UUID begins with two digits. Like the
+ * core it begins again with the store's time, where so much else went on that a second passed meanwhile.
+ */
+async function issue(store: LeaseStore, digits: string, triesLeft = 3): Promise<string> {
   const uuid = `${digits}${crypto.randomUUID().slice(2)}`;
   const id = `aws/creds/deploy/${uuid}`;
   const nowMs = await store.nowMs();
@@ -44,7 +47,9 @@ async function issue(store: LeaseStore, digits: string): Promise<string> {
     ...{ expiresAtMs: nowMs + times.ttlMs, graceEndsAtMs: nowMs + 300_000 },
     sealed: sealLease(barrier, identity, planned),
   };
-  expect(await store.begin(lease)).toBe("begun");
+  const begun = await store.begin(lease);
+  if (begun !== "begun" && triesLeft > 0) return issue(store, digits, triesLeft - 1);
+  expect(begun).toBe("begun");
   const accessKey = `AKIA${randomBytes(8).toString("hex").toUpperCase()}`;
   const sealed = sealLease(barrier, identity, { ...planned, key: accessKey });
   expect(await store.activate(lease, { ...lease, sealed })).toBe("active");
