@@ -3,6 +3,7 @@ import { planRetry, type RetryPlan } from "./backoff.ts";
 import type { Barrier } from "./barrier.ts";
 import type { Clock } from "./clock.ts";
 import type { EngineSettings } from "./engine-settings.ts";
+import { hasCode } from "./errors.ts";
 import type { Lease } from "./lease.ts";
 import type { Claim, ClaimOutcome, LeaseStore, StoredLease } from "./lease-store.ts";
 import type { Mount } from "./mount.ts";
@@ -58,6 +59,9 @@ export interface Revoker {
 /** A token that names one claim, never used twice. */
 export const newFence = (): string => randomBytes(9).toString("base64url");
 
+/** Pauses before a claim is sent again, in milliseconds; all of them pass long before the claim would be over. */
+const claimAgainAfterMs = [250, 500, 1000];
+
 /** A lease that this server has claimed. */
 interface Held {
   readonly mount: Mount;
@@ -68,7 +72,7 @@ interface Held {
 
 /** Makes the revoker. */
 export function createRevoker(options: RevokerOptions): Revoker {
-  const { leases, barrier, settings, telemetry } = options;
+  const { leases, barrier, settings, telemetry, clock } = options;
   const unmaker = createUnmaker(options);
   const underWay = new Set<Promise<unknown>>();
 
@@ -148,18 +152,50 @@ export function createRevoker(options: RevokerOptions): Revoker {
     return promise;
   };
 
+  const claimWith = (fence: string, accessor: string, claims: readonly Claim[]) =>
+    leases.claim(accessor, claims, { fence, visibilityMs: settings.visibilityMs });
+
+  /**
+   * Claims again, with the same fence, where the answer to a claim was lost: if it was made, it holds, and nobody
+   * else would come to the lease before it is over.
+   */
+  const claimAgain = async (
+    lost: unknown,
+    fence: string,
+    accessor: string,
+    claims: readonly Claim[],
+  ): Promise<readonly ClaimOutcome[]> => {
+    let problem = lost;
+    for (const pauseMs of claimAgainAfterMs) {
+      if (!hasCode(problem, "STORAGE_UNAVAILABLE")) break;
+      await clock.sleep(pauseMs);
+      try {
+        return await claimWith(fence, accessor, claims);
+      } catch (error) {
+        problem = error;
+      }
+    }
+    throw problem;
+  };
+
   return {
     revoke(mount, claims, haste) {
       const fence = newFence();
-      const { visibilityMs } = settings;
-      const claimed = leases.claim(mount.record.accessor, claims, { fence, visibilityMs });
+      const claimed = claimWith(fence, mount.record.accessor, claims);
+      const held = claimed.catch((error) => claimAgain(error, fence, mount.record.accessor, claims));
       const attemptAt = async (at: number, wasDue: boolean): Promise<RevokeOutcome> => {
-        const outcome: ClaimOutcome | undefined = (await claimed)[at];
+        const outcome: ClaimOutcome | undefined = (await held)[at];
         if (outcome?.kind === "claimed")
           return attempt({ mount, stored: outcome.lease, fence, wasDue }, haste);
         return { kind: outcome?.kind === "unknown" ? "unknown" : "busy" };
       };
-      return claims.map(({ kind }, at) => track(attemptAt(at, kind === "due")));
+      return claims.map(({ kind }, at) => {
+        const work = track(attemptAt(at, kind === "due"));
+        if (kind === "due") return work;
+        // A caller who asked is told at once that the storage is away; the claim is still sought.
+        work.catch(() => {});
+        return claimed.then(() => work);
+      });
     },
     async drop(lease, fence) {
       await track(leases.finish(lease, { fence, role: lease.role, caller: lease.caller }));

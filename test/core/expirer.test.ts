@@ -135,7 +135,7 @@ describe("the expirer", () => {
     harness.leases.breakNext("claim", "before", 1000);
     await harness.clock.advance(20_000);
     const failures = harness.telemetry.slice(before).filter(([kind]) => kind === "backgroundFailed");
-    expect(failures.length).toBeGreaterThan(5);
+    expect(failures.length).toBeGreaterThan(2);
     expect(failures.length).toBeLessThan(50);
   });
 
