@@ -77,7 +77,8 @@ describe.each(protocols)("over %s", (protocol) => {
     expect(seen.context?.signal.reason).toMatchObject({ code: "DEADLINE_EXCEEDED" });
     const deadlineMs = seen.context?.deadlineMs ?? 0;
     expect(deadlineMs).toBeGreaterThanOrEqual(startedMs + 60);
-    expect(deadlineMs).toBeLessThanOrEqual(Date.now() + 5);
+    // The call is over a tenth of its time before: an answer of the last moment reaches nobody.
+    expect(deadlineMs).toBeLessThanOrEqual(Date.now() + 6 + 5);
   });
 
   test("a deadline far away is cut to the maximum", async () => {
@@ -87,7 +88,7 @@ describe.each(protocols)("over %s", (protocol) => {
     const { details } = await failureOf(call);
     strict.servers.close();
     expect(details).toMatchObject([{ reason: ErrorReason.DEADLINE_EXCEEDED }]);
-    expect(seen.context?.deadlineMs).toBeLessThanOrEqual(Date.now() + 5);
+    expect(seen.context?.deadlineMs).toBeLessThanOrEqual(Date.now() + 10 + 5);
   });
 
   test("a bug that shows after the call's end is logged nevertheless", async () => {
