@@ -145,7 +145,7 @@ function tell(sums: Sums, tookMs: number): void {
     `${seeds} seeds, ${hours} h of virtual time in ${seconds(tookMs)} s, ${events} events; ${begun} leases, ` +
       `${told} secrets told\n` +
       `${orphans} leases that Redis had acknowledged were lost with it, as it was set up to; their guards end them\n` +
-      `${strays} users whose lease had ended while they were being made were left by servers that died then; nobody was told of them\n\n`,
+      `${strays} users without a key or a permission were made by AWS after their client had given up on that and deleted them\n\n`,
   );
   const width = Math.max(...faultKinds.map((kind) => kind.length));
   for (const kind of faultKinds) process.stdout.write(`${kind.padEnd(width)}  ${faults.get(kind) ?? 0}\n`);

@@ -29,9 +29,9 @@ export function createAbandoner({ revoker, clock, telemetry }: AbandonerOptions)
   const stopping = new AbortController();
 
   const attempt = async (mount: Mount, lease: Lease): Promise<void> => {
-    const [outcome] = await Promise.all(revoker.revoke(mount, [{ kind: "requested", id: lease.id }]));
+    const outcome = await revoker.giveUp(mount, lease);
     // It ended while its secret was still being made: whatever appeared since, only this process knows of.
-    if (outcome?.kind === "unknown") await revoker.unmakeForgotten(mount, lease);
+    if (outcome.kind === "unknown") await revoker.unmakeForgotten(mount, lease);
   };
 
   const persist = async (mount: Mount, lease: Lease): Promise<void> => {

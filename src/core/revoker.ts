@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { planRetry, type RetryPlan } from "./backoff.ts";
 import type { Barrier } from "./barrier.ts";
+import { createClaimer } from "./claimer.ts";
 import type { Clock } from "./clock.ts";
 import type { EngineSettings } from "./engine-settings.ts";
-import { hasCode } from "./errors.ts";
-import type { Lease } from "./lease.ts";
+import type { Lease, LeaseRef } from "./lease.ts";
 import type { Claim, ClaimOutcome, LeaseStore, StoredLease } from "./lease-store.ts";
 import type { Mount } from "./mount.ts";
 import { openLease, sealLease } from "./sealed-lease.ts";
@@ -48,6 +48,8 @@ export interface Revoker {
    * deadline: no caller can cancel it. Answers in the order asked. In haste it only disarms what is not disarmed yet.
    */
   revoke(mount: Mount, claims: readonly Claim[], haste?: Haste): readonly Promise<RevokeOutcome>[];
+  /** Does the same with a lease whose secret this server was making, and makes no more: it need not be waited for. */
+  giveUp(mount: Mount, lease: LeaseRef): Promise<RevokeOutcome>;
   /** Drops a lease whose secret certainly does not exist, by the issuer's fence. */
   drop(lease: Lease, fence: string): Promise<void>;
   /** Makes an attempt to unmake a secret that appeared after its lease had ended: no record names it any more. */
@@ -59,15 +61,13 @@ export interface Revoker {
 /** A token that names one claim, never used twice. */
 export const newFence = (): string => randomBytes(9).toString("base64url");
 
-/** Pauses before a claim is sent again, in milliseconds; all of them pass long before the claim would be over. */
-const claimAgainAfterMs = [250, 500, 1000];
-
 /** A lease that this server has claimed. */
 interface Held {
   readonly mount: Mount;
   readonly stored: StoredLease;
   readonly fence: string;
   readonly wasDue: boolean;
+  readonly isCreationOver: boolean;
 }
 
 /** Makes the revoker. */
@@ -117,7 +117,7 @@ export function createRevoker(options: RevokerOptions): Revoker {
   };
 
   const attempt = async (held: Held, haste: Haste | undefined): Promise<RevokeOutcome> => {
-    const { mount, stored, fence } = held;
+    const { mount, stored, fence, isCreationOver } = held;
     let isDisarmed = stored.disarmedAtMs !== undefined;
     try {
       const lease = openLease(barrier, stored);
@@ -127,7 +127,7 @@ export function createRevoker(options: RevokerOptions): Revoker {
         if (outcome === "stale") throw new ClaimLostError();
         isDisarmed = true;
       };
-      const unmaking = { mount, lease, store };
+      const unmaking = { mount, lease, store, isCreationOver };
       if (haste) {
         const { tidyFromMs } = haste;
         if (isDisarmed && (await leases.nowMs()) < tidyFromMs) return await leaveTheRest(held, tidyFromMs);
@@ -152,56 +152,43 @@ export function createRevoker(options: RevokerOptions): Revoker {
     return promise;
   };
 
-  const claimWith = (fence: string, accessor: string, claims: readonly Claim[]) =>
-    leases.claim(accessor, claims, { fence, visibilityMs: settings.visibilityMs });
+  const claim = createClaimer({ leases, clock, visibilityMs: settings.visibilityMs });
 
-  /**
-   * Claims again, with the same fence, where the answer to a claim was lost: if it was made, it holds, and nobody
-   * else would come to the lease before it is over.
-   */
-  const claimAgain = async (
-    lost: unknown,
-    fence: string,
-    accessor: string,
+  const revoke = (
+    mount: Mount,
     claims: readonly Claim[],
-  ): Promise<readonly ClaimOutcome[]> => {
-    let problem = lost;
-    for (const pauseMs of claimAgainAfterMs) {
-      if (!hasCode(problem, "STORAGE_UNAVAILABLE")) break;
-      await clock.sleep(pauseMs);
-      try {
-        return await claimWith(fence, accessor, claims);
-      } catch (error) {
-        problem = error;
-      }
-    }
-    throw problem;
+    how: { readonly haste: Haste | undefined; readonly isCreationOver: boolean },
+  ): readonly Promise<RevokeOutcome>[] => {
+    const fence = newFence();
+    const { haste, isCreationOver } = how;
+    const { answered, held } = claim(mount.record.accessor, claims, fence);
+    const attemptAt = async (at: number, wasDue: boolean): Promise<RevokeOutcome> => {
+      const outcome: ClaimOutcome | undefined = (await held)[at];
+      if (outcome?.kind === "claimed")
+        return attempt({ mount, stored: outcome.lease, fence, wasDue, isCreationOver }, haste);
+      return { kind: outcome?.kind === "unknown" ? "unknown" : "busy" };
+    };
+    return claims.map(({ kind }, at) => {
+      const work = track(attemptAt(at, kind === "due"));
+      if (kind === "due") return work;
+      // A caller who asked is told at once that the storage is away; the claim is still sought.
+      work.catch(() => {});
+      return answered.then(() => work);
+    });
   };
 
   return {
-    revoke(mount, claims, haste) {
-      const fence = newFence();
-      const claimed = claimWith(fence, mount.record.accessor, claims);
-      const held = claimed.catch((error) => claimAgain(error, fence, mount.record.accessor, claims));
-      const attemptAt = async (at: number, wasDue: boolean): Promise<RevokeOutcome> => {
-        const outcome: ClaimOutcome | undefined = (await held)[at];
-        if (outcome?.kind === "claimed")
-          return attempt({ mount, stored: outcome.lease, fence, wasDue }, haste);
-        return { kind: outcome?.kind === "unknown" ? "unknown" : "busy" };
-      };
-      return claims.map(({ kind }, at) => {
-        const work = track(attemptAt(at, kind === "due"));
-        if (kind === "due") return work;
-        // A caller who asked is told at once that the storage is away; the claim is still sought.
-        work.catch(() => {});
-        return claimed.then(() => work);
-      });
+    revoke: (mount, claims, haste) => revoke(mount, claims, { haste, isCreationOver: false }),
+    async giveUp(mount, { id }) {
+      const how = { haste: undefined, isCreationOver: true };
+      const [outcome] = await Promise.all(revoke(mount, [{ kind: "requested", id }], how));
+      return outcome ?? { kind: "unknown" };
     },
     async drop(lease, fence) {
       await track(leases.finish(lease, { fence, role: lease.role, caller: lease.caller }));
     },
     async unmakeForgotten(mount, lease) {
-      await unmaker.unmake({ mount, lease, store: async () => {} });
+      await unmaker.unmake({ mount, lease, store: async () => {}, isCreationOver: true });
     },
     async idle() {
       while (underWay.size > 0) await Promise.all(underWay);

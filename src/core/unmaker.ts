@@ -26,6 +26,8 @@ export interface Unmaking {
   readonly mount: Mount;
   readonly lease: Lease;
   readonly store: Checkpoint;
+  /** Whether whoever asks is the one that made the secret, and makes nothing any more; others only know the limit. */
+  readonly isCreationOver?: boolean;
 }
 
 /** A disarming that is under way, or has ended. */
@@ -60,14 +62,15 @@ export function createUnmaker(options: {
 
   /** Takes away what is left, beside the disarming. */
   const destroy = async (unmaking: Unmaking, { type, nowMs, disarmed, signal }: Disarming): Promise<void> => {
-    const { lease, store } = unmaking;
+    const { lease, store, isCreationOver = false } = unmaking;
+    const creationLimitMs = creationEndsAtMs(lease, settings);
     let latest = lease.handle;
     let isRecorded = lease.disarmedAtMs !== undefined;
     const destroyed = type.destroy(lease.handle, {
       disarmed,
       signal,
       nowMs,
-      createsEndedAtMs: creationEndsAtMs(lease, settings),
+      createsEndedAtMs: isCreationOver ? Math.min(creationLimitMs, nowMs) : creationLimitMs,
       checkpoint: async (handle) => {
         // The record will say "disarmed", and no later attempt disarms again: so not before that is true.
         await disarmed;

@@ -20,6 +20,7 @@ export interface AwsUser {
   readonly visibleAtMs: number;
   /** Made by a call that the client had given up on. */
   readonly isLate: boolean;
+  readonly maker: Process | undefined;
   readonly keys: Map<string, AwsKey>;
   /** Inline policies: their text. */
   readonly inline: Map<string, string>;
@@ -125,7 +126,7 @@ export function createAwsAccount(options: {
     createUser(name, { path, tags, isLate }) {
       if (users.has(name)) throw awsFailure("exists", "EntityAlreadyExists", `User ${name} already exists.`);
       const user: AwsUser = {
-        ...{ name, path, tags, isLate, visibleAtMs: nowMs() + creationDelayMs() },
+        ...{ name, path, tags, isLate, maker: account.actor, visibleAtMs: nowMs() + creationDelayMs() },
         ...{ keys: new Map(), inline: new Map(), attached: new Set(), groups: new Set() },
       };
       users.set(name, user);

@@ -46,7 +46,7 @@ export interface Invariants {
   checkIndexes(): void;
   /** What is left, in words; undefined where all has ended that can. */
   left(): string | undefined;
-  /** How many users are left that a server was making when it died, and that no stored lease names; nobody was told of them. */
+  /** How many users without a key or a permission are left that no stored lease names: AWS made them when all was over. */
   strays(): number;
 }
 
@@ -74,10 +74,13 @@ export function createInvariants(world: World): Invariants {
   const strays = new Map<AwsUser, Process>();
   const isBare = ({ keys, inline, attached }: AwsUser): boolean =>
     keys.size + inline.size + attached.size === 0;
-  /** Whether a stray is left that nobody will take away: a name without a key, or the work of a process that died. */
-  const isLeftAlone = (user: AwsUser): boolean => {
-    const maker = strays.get(user);
-    return maker !== undefined && (!maker.isAlive || isBare(user));
+  /** Whether a stray may be left: a bare name, which nobody has on record any more, and which can do nothing. */
+  const isLeftAlone = (user: AwsUser): boolean => strays.has(user) && isBare(user);
+  /** Whether AWS made a user only after its client had given up on that, sent it again, and deleted the user: a bare name. */
+  const isAfterthought = (user: AwsUser): boolean => {
+    if (!user.isLate || !isBare(user) || !user.maker) return false;
+    strays.set(user, user.maker);
+    return true;
   };
 
   const checkNamed = (user: AwsUser, maker?: Process): void => {
@@ -139,7 +142,8 @@ export function createInvariants(world: World): Invariants {
       const ref = refOfLeaseKey(command.key);
       if (!ref) continue;
       trace.add(`redis ${name} ${ref.id} ${ledger.recordOf(ref)?.state ?? "gone"}`);
-      if (command.kind === "del" && userOf(ref))
+      const user = command.kind === "del" ? userOf(ref) : undefined;
+      if (user && !isAfterthought(user))
         violate("no record goes before its user", `the record of ${ref.id} went, and its user lives`);
       const record = ledger.recordOf(ref);
       const beganMs = ledger.begun.get(ref.id)?.atMs;
@@ -176,13 +180,14 @@ export function createInvariants(world: World): Invariants {
     },
     reportedRevoked(id) {
       const ref = ledger.begun.get(id)?.ref;
-      if (ref && userOf(ref) && !ledger.isTainted(id))
+      const user = ref && userOf(ref);
+      if (user && !isLeftAlone(user) && !ledger.isTainted(id))
         violate("what is reported as revoked is gone", `${id} is reported as revoked, and its user lives`);
     },
     reportedUnmounted(accessor) {
       const left = [...account.users.values()].find((user) => {
         const ref = ledger.refOf(user);
-        return ref?.accessor === accessor && !ledger.isTainted(ref.id);
+        return ref?.accessor === accessor && !isLeftAlone(user) && !ledger.isTainted(ref.id);
       });
       if (left) violate("what is reported as unmounted is empty", `${accessor} is gone, ${left.name} lives`);
     },

@@ -20,7 +20,7 @@ export interface SimulationRun {
   readonly told: number;
   /** Leases that the storage lost though it had acknowledged them, as it was set up to. */
   readonly orphans: number;
-  /** Users that a server was making when it died, and that no stored lease names any more. */
+  /** Users without a key or a permission that no stored lease names: AWS made them when all was over. */
   readonly strays: number;
   /** Tells two runs apart. */
   readonly traceHash: string;

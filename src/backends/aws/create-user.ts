@@ -51,6 +51,9 @@ async function createBareUser(user: string, context: CreateUserContext): Promise
       if (failures >= root.retriesMax) throw reason;
     }
     await root.clock.sleep(pauseMs(failures), signal);
+    // A process that got no time for long wakes from this pause before the limit on its creating calls, which is due as well,
+    // has had its turn: it must, or a user would be made whose lease has ended.
+    await root.clock.sleep(0, signal);
   }
 }
 

@@ -3,7 +3,14 @@ import { deleteUser } from "./delete-user.ts";
 import { inlinePolicyName } from "./guard.ts";
 import type { ExistingUser } from "./iam.ts";
 import { checkOwnUser, findUser } from "./own-user.ts";
-import { type BeliefContext, believeGone, isSettled, NotFound, revocationError } from "./revocation.ts";
+import {
+  type BeliefContext,
+  believeGone,
+  isSettled,
+  NotFound,
+  revocationError,
+  stillBeingMade,
+} from "./revocation.ts";
 import { recordProgress } from "./revocation-progress.ts";
 import type { OpenRoot } from "./root-access.ts";
 import { removeBelongings, sweepUser, type UserBelonging } from "./sweep-user.ts";
@@ -24,6 +31,12 @@ const inlinePolicy: UserBelonging = { belonging: "inlinePolicy", id: inlinePolic
  * goes for a user whose key was not known: then the key must be the first that is changed.
  */
 export async function destroyUser(handle: UserHandle, context: DestroyUserContext): Promise<void> {
+  await destroyOnce(handle, context);
+  if (handle.key === undefined && context.nowMs < context.createsEndedAtMs)
+    throw stillBeingMade(handle, context);
+}
+
+async function destroyOnce(handle: UserHandle, context: DestroyUserContext): Promise<void> {
   // Looked at below; a rejection in the meantime must not count as unhandled.
   const disarming = Promise.allSettled([context.disarmed]);
   const root = await context.access.open();

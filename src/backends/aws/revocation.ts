@@ -46,6 +46,19 @@ export function retryAfterMs(): number {
   return retryAfterMsMin + Math.random() * (retryAfterMsMax - retryAfterMsMin);
 }
 
+/**
+ * The error for a user that is deleted while the call that asked for it may still be making it: a CreateUser that had no
+ * answer is sent again, and the lease has to name the user until no more of them can come. Its key was told to nobody.
+ */
+export function stillBeingMade(handle: UserHandle, context: BeliefContext): RetryLater {
+  const afterMs = context.createsEndedAtMs - context.nowMs + retryAfterMs();
+  const message = `User "${handle.user}" was deleted while it was being made. It is looked for once more when that must have ended.`;
+  return new RetryLater(
+    new CoreError("REVOCATION_PENDING", message, { details: { user: handle.user } }),
+    afterMs,
+  );
+}
+
 /** Says whether the last creating call lies so far back that every part of AWS knows of it. */
 export function isSettled({ nowMs, createsEndedAtMs, consistencyMs }: BeliefContext): boolean {
   return nowMs >= createsEndedAtMs + consistencyMs;

@@ -59,6 +59,21 @@ describe("creating an IAM user", () => {
     ]);
   });
 
+  it("is not asked for again by a process that got no time until the limit was over", async () => {
+    const { aws, create, texts } = await begun();
+    aws.iam.knobs.fault = first(1, "createUser", throttled);
+    const limit = new AbortController();
+    const sleep = aws.clock.sleep;
+    let pauses = 0;
+    // The pause is over first, and the limit, which is due as well, right after it.
+    aws.clock.sleep = async (ms, signal) => {
+      if (++pauses === 2) limit.abort(new CoreError("BACKEND_UNAVAILABLE", "Too late."));
+      await sleep(ms, signal);
+    };
+    await expect(create(limit.signal)).rejects.toMatchObject({ reason: { message: "Too late." } });
+    expect(texts()).toEqual(["createUser"]);
+  });
+
   it("tags the user, and ends its permissions two minutes after the expiry by itself", async () => {
     const { aws, create } = await begun({ policy_document: tutorialPolicy, iam_tags: { team: "blue" } });
     await create();

@@ -90,6 +90,17 @@ describe("revoking an IAM user", () => {
     expect(changes.map(({ wave }) => wave)).toEqual([...new Set(changes.map(({ wave }) => wave))]);
   });
 
+  it("holds on to a user that is deleted while it may still be made, until no CreateUser can come any more", async () => {
+    const { aws, planned } = await issued();
+    const createsEndedAtMs = aws.clock.nowMs() + 20_000;
+    const early = await revoke(aws, planned, { createsEndedAtMs }).catch((error: unknown) => error);
+    expect(early).toBeInstanceOf(RetryLater);
+    expect(early).toMatchObject({ reason: { code: "REVOCATION_PENDING" } });
+    expect(aws.iam.users.size).toBe(0);
+    const sent = { ...planned, sent: 1 };
+    expect(await revoke(aws, sent, { nowMs: createsEndedAtMs, createsEndedAtMs })).toEqual([]);
+  });
+
   it("records that DeleteUser is sent before it sends it, and only while AWS may not have settled", async () => {
     const early = await issued();
     expect(await revoke(early.aws, early.handle)).toEqual([{ ...early.handle, sent: 1 }]);
