@@ -49,7 +49,7 @@ export function createCallers(options: {
     ledger.addTold({
       ...{ ref, path, idempotencyKey, keyId, expiresAtMs, maxExpiresAtMs },
       // A repeated request gives the lease a fresh key, which is to last.
-      ...{ mayEnd: false, isOver: false },
+      ...{ mayEnd: false, isOver: false, renewals: 0, renewalsUnderWay: 0 },
     });
   };
 
@@ -93,17 +93,22 @@ export function createCallers(options: {
 
   const renew = (server: Server, told: Told): void => {
     const incrementMs = random.chance(0.5) ? undefined : random.between(5000, 150_000);
+    const number = ++told.renewals;
+    const othersBefore = told.renewalsUnderWay++;
     // An increment may shorten, from the moment it is sent.
     if (incrementMs !== undefined)
       told.expiresAtMs = Math.min(told.expiresAtMs, redis.nowMs() + incrementMs - 2000);
     ask({
       ...{ server, name: "renewLease", input: { leaseId: told.ref.id, incrementMs } },
       onEnd: (outcome) => {
+        told.renewalsUnderWay -= 1;
         if (outcome.kind !== "answered") return;
         const { expiresAtMs } = outcome.output.lease;
         if (expiresAtMs > told.maxExpiresAtMs)
           invariants.violate("no expiry passes the maximum", `${told.ref.id} was renewed past its maximum`);
-        told.expiresAtMs = expiresAtMs;
+        // Of renewals at the same time, a caller cannot tell which was the last.
+        const isAlone = number === told.renewals && othersBefore === 0;
+        told.expiresAtMs = isAlone ? expiresAtMs : Math.min(told.expiresAtMs, expiresAtMs);
       },
     });
   };

@@ -16,6 +16,9 @@ export interface Told {
   readonly maxExpiresAtMs: number;
   /** True once somebody asked for something that ends this lease or this key, answered or not. */
   mayEnd: boolean;
+  /** How many renewals were sent, and how many of them are not answered yet. */
+  renewals: number;
+  renewalsUnderWay: number;
   /** True once a caller was told that it is revoked. */
   isOver: boolean;
 }
