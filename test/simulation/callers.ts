@@ -171,11 +171,26 @@ export function createCallers(options: {
     });
   };
 
-  /** An operator who says go where servers observe because the storage lost something. */
+  /** An operator, who says go where servers observe because the storage lost something, and looks after what is irrevocable. */
   const operate = (): void => {
+    scheduler.after(5000, operate);
+    const [server] = servers.ready();
     const observing = servers.ready().find(({ core }) => core.isObserving());
     if (observing) ask({ ...{ server: observing, name: "operatorResume", input: {} }, onEnd: () => {} });
-    scheduler.after(5000, operate);
+    if (!server || !isStopped) return;
+    const input = {
+      prefix: `${lastingMount}/`,
+      pageSize: 100,
+      pageToken: "",
+      states: ["irrevocable"],
+    } as const;
+    ask({
+      ...{ server, name: "listLeases", input },
+      onEnd: (outcome) => {
+        for (const { id } of outcome.kind === "answered" ? outcome.output.leases : [])
+          ask({ ...{ server, name: "retryLease", input: { leaseId: id } }, onEnd: () => {} });
+      },
+    });
   };
 
   const act = (): void => {
