@@ -120,7 +120,7 @@ function parseMaxLeases(text: string): bigint {
   throw new UsageError(`--max-leases is "${text}"; it must be a whole number from 0 to ${maxLeasesMax}`);
 }
 
-/** Mounts as the lines of a table, with their lease limits where one has any. */
+/** Mounts as the lines of a table, with their lease limits where one of them has such a limit. */
 function mountTable(mounts: readonly MountInfo[]): string[] {
   const hasLimits = mounts.some(({ tuning }) => tuning?.maxLeases !== undefined);
   const limit = ({ tuning }: MountInfo) => String(tuning?.maxLeases ?? "none");

@@ -26,7 +26,7 @@ const inlinePolicy: UserBelonging = { belonging: "inlinePolicy", id: inlinePolic
  * Deletes a leased user while `disarm` deletes its key. Two round trips where
  * the inline policy holds all permissions: [DeleteAccessKey, GetUser, DeleteUserPolicy], [DeleteUser].
  *
- * Three where there are managed policies or groups: any of them may deny
+ * Three where there are managed policies or groups, since any of them may deny
  * something, and the guard certainly does, so none is taken off before the key is known to be deleted. The same
  * goes for a user whose key was not known: then the key must be the first that is changed.
  */

@@ -61,7 +61,7 @@ export class Faults {
     return this.#strike("latency", target)?.ms ?? 0;
   }
 
-  /** The error that a call gets before it has any effect; undefined when it may go on. */
+  /** The error that a call gets before it takes effect; undefined when it may go on. */
   refusal(target: FaultTarget): AwsError | undefined {
     if (this.#slots.length === 0) return undefined;
     if (this.#isThrottled(target)) return awsError("Throttling", "Rate exceeded");
