@@ -19,6 +19,7 @@ export type Fault = Aim &
     | { readonly kind: "fail-after" }
     | { readonly kind: "lose-reply" }
     | { readonly kind: "latency"; readonly ms: number }
+    | { readonly kind: "hold" }
     | { readonly kind: "creation-delay"; readonly ms: number }
     | { readonly kind: "deletion-delay"; readonly ms: number }
     | { readonly kind: "refuse"; readonly code: string; readonly message: string; readonly status: number }
@@ -36,6 +37,7 @@ const kinds: Record<FaultKind, readonly string[]> = {
   "fail-after": [],
   "lose-reply": [],
   latency: ["ms"],
+  hold: [],
   "creation-delay": ["ms"],
   "deletion-delay": ["ms"],
   refuse: ["code", "message", "status"],

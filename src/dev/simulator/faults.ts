@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import { AwsError, awsError } from "./aws-error.ts";
 import { type Fault, type FaultKind, parseFault } from "./fault.ts";
 
@@ -29,6 +30,7 @@ const faultsMax = 100;
 export class Faults {
   readonly #nowMs: () => number;
   readonly #slots: Slot[] = [];
+  #cleared = Promise.withResolvers<void>();
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
@@ -51,14 +53,20 @@ export class Faults {
     return this.#slots.map(({ fault, struck }) => ({ fault, struck }));
   }
 
-  /** Takes all faults away. */
+  /** Takes all faults away, and lets go of the calls that are held. */
   clear(): void {
     this.#slots.length = 0;
+    this.#cleared.resolve();
+    this.#cleared = Promise.withResolvers<void>();
   }
 
-  /** How long a call has to wait before anything happens, in milliseconds. */
-  latencyMs(target: FaultTarget): number {
-    return this.#strike("latency", target)?.ms ?? 0;
+  /** Waits as long as a call has to before anything happens: for its latency, or until the faults are cleared. */
+  async delay(target: FaultTarget): Promise<void> {
+    if (this.#slots.length === 0) return;
+    const isHeld = this.#strike("hold", target) !== undefined;
+    const latencyMs = this.#strike("latency", target)?.ms ?? 0;
+    if (isHeld) await this.#cleared.promise;
+    if (latencyMs > 0) await wait(latencyMs);
   }
 
   /** The error that a call gets before it takes effect; undefined when it may go on. */

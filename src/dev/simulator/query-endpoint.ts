@@ -1,4 +1,3 @@
-import { setTimeout as wait } from "node:timers/promises";
 import type { Account } from "./account.ts";
 import type { Action, CallContext, ServiceName } from "./action.ts";
 import { findAction } from "./action-table.ts";
@@ -70,8 +69,7 @@ export class QueryEndpoint {
     const id = requestId();
     const parameters = new QueryParameters(request.query, Buffer.from(request.body).toString());
     const target: FaultTarget = { action: parameters.get("Action") ?? "", user: parameters.get("UserName") };
-    const latencyMs = this.#parts.faults.latencyMs(target);
-    if (latencyMs > 0) await wait(latencyMs);
+    await this.#parts.faults.delay(target);
 
     const service = serviceOfVersion(parameters.get("Version")) ?? "iam";
     let answer: Answer | "lose-reply";

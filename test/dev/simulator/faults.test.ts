@@ -71,15 +71,26 @@ describe("the fault", () => {
     expect(simulator.calls.counts()["CreateAccessKey"]).toEqual({ lost: 1, OK: 1 });
   });
 
-  it("latency holds a call up, and the effect comes even when the caller has given up", async () => {
+  it("latency delays a call and its effect", async () => {
     const { iam, simulator } = await RunningSimulator.start();
-    simulator.faults.add({ kind: "latency", ms: 400, actions: ["CreateUser"], times: 1 });
+    const ms = 50;
+    simulator.faults.add({ kind: "latency", ms, actions: ["CreateUser"], times: 1 });
+    const startedMs = performance.now();
+    await iam.send(create("ada"));
+    // Timers may fire a little early.
+    expect(performance.now() - startedMs).toBeGreaterThan(ms - 5);
+  });
+
+  it("hold keeps a call until the faults are cleared, and the effect comes even when the caller has given up", async () => {
+    const { iam, simulator } = await RunningSimulator.start();
+    simulator.faults.add({ kind: "hold", actions: ["CreateUser"] });
     const caller = new AbortController();
     const call = iam.send(create("ada"), { abortSignal: caller.signal }).catch((error) => error.name);
     await expect.poll(() => simulator.faults.list()[0]?.struck, { interval: 2 }).toBe(1);
     caller.abort();
     expect(await call).toBe("AbortError");
     expect(simulator.state().users).toHaveLength(1);
+    simulator.faults.clear();
     await expect.poll(() => simulator.state().users.length, { timeout: 5000, interval: 5 }).toBe(2);
   });
 
