@@ -1,5 +1,6 @@
 import type { CoreError } from "./errors.ts";
 import type { JsonObject } from "./json.ts";
+import type { MountLeases } from "./mount-leases.ts";
 import type { MountStorage } from "./mount-storage.ts";
 import type { PathDefinition } from "./path.ts";
 import type { TtlSources } from "./ttl.ts";
@@ -24,6 +25,8 @@ export interface BackendContext {
   readonly storage: MountStorage;
   /** How many leases of the mount are live. */
   readonly liveLeases: () => Promise<number>;
+  /** The leases of the mount, for a backend whose secrets can be found at the vendor without them. */
+  readonly leases: MountLeases;
 }
 
 /** The backend of one mount. */
@@ -32,6 +35,11 @@ export interface Backend {
   readonly paths: readonly PathDefinition[];
   /** Every kind of secret that the paths issue, by name. */
   readonly secretTypes: readonly SecretType[];
+  /**
+   * Work that comes due without a request, such as a rotation. Every server calls it about every ten seconds, never while
+   * it observes only; the backend sees to it by its storage that two do not do the same.
+   */
+  upkeep?(context: { readonly signal: AbortSignal }): Promise<void>;
   /** Frees what the backend holds open. */
   close?(): void;
 }
@@ -49,6 +57,8 @@ export interface SecretIds {
 /** What `create` may know and must respect. */
 export interface CreateContext<Input> {
   readonly input: Input;
+  /** The names that the secret was planned under. */
+  readonly ids: SecretIds;
   readonly issuedAtMs: number;
   readonly expiresAtMs: number;
   /** Once this aborts, no further creating call is sent. */

@@ -3,7 +3,7 @@ import type { Barrier } from "./barrier.ts";
 import type { EngineSettings } from "./engine-settings.ts";
 import { CoreError, quote } from "./errors.ts";
 import { idempotencyDigest } from "./idempotency.ts";
-import { type Lease, leaseId } from "./lease.ts";
+import { type Lease, leaseId, secretIdsOf } from "./lease.ts";
 import type { LeaseLimit, LeaseStore, NewLease } from "./lease-store.ts";
 import type { IssueRequest } from "./lessor.ts";
 import { secretTypeOf } from "./mount.ts";
@@ -43,7 +43,7 @@ export async function beginLease(
   const type = secretTypeOf(mount, issue.secretType);
   const leaseUuid = randomUUID();
   const id = leaseId(path, leaseUuid);
-  const planned = type.plan(issue.input, { leaseUuid, leaseId: id, accessor, role: issue.role });
+  const planned = type.plan(issue.input, secretIdsOf({ id, accessor, role: issue.role }));
   const fence = newFence();
   let issuedAtMs = await leases.nowMs();
   for (let tries = 0; tries < skewTriesMax; tries++) {

@@ -22,10 +22,14 @@ import type { Storage } from "./storage.ts";
 import type { Telemetry } from "./telemetry.ts";
 import type { Authenticate } from "./token.ts";
 import { createUnmounter } from "./unmounter.ts";
+import { createUpkeep } from "./upkeep.ts";
 import { createWatcher } from "./watcher.ts";
 
 /** How often the mounts are read anew, for what other servers changed, and for what the storage has lost. */
 const followMs = 1000;
+
+/** How many rounds of following there are to one of upkeep. */
+const followsPerUpkeep = 10;
 
 /** Everything outside that the core works with. */
 export interface CoreOptions {
@@ -68,7 +72,7 @@ export interface Core {
 /** Assembles the core. */
 export function createCore(options: CoreOptions): Core {
   const { leases, storage, barrier, settings, telemetry, clock } = options;
-  const mounts = createMountTable(options);
+  const mounts = createMountTable({ ...options, isObserving: () => observer.isObserving() });
   const revoker = createRevoker(options);
   const abandoner = createAbandoner({ revoker, clock, telemetry });
   const marks = createOperatorMarks(options);
@@ -86,6 +90,7 @@ export function createCore(options: CoreOptions): Core {
     ...{ observer, leases, revoker, settings, clock },
   });
   const unmounter = createUnmounter({ mounts, leases, storage, barrier, massRevoker, marks, telemetry });
+  const upkeep = createUpkeep({ mounts, clock, telemetry });
   const watcher = createWatcher({ leases, barrier, mounts, clock });
   const handle = createHandle({
     authenticate: options.authenticate,
@@ -119,9 +124,12 @@ export function createCore(options: CoreOptions): Core {
     const hurry = () => waiting.abort();
     return { ended: loop(), hurry };
   };
+  let follows = 0;
   const follow = async (): Promise<void> => {
     await observer.check();
     expirer.follow();
+    follows += 1;
+    if (follows % followsPerUpkeep === 0 && !observer.isObserving()) upkeep.round();
   };
   const goOnUnmounting = async (): Promise<void> => {
     if (!observer.isObserving()) await unmounter.goOn(stopping.signal);
@@ -144,6 +152,7 @@ export function createCore(options: CoreOptions): Core {
       stopping.abort();
       for (const { hurry } of loops) hurry();
       await Promise.all(loops.map(({ ended }) => ended));
+      await upkeep.stop();
       await expirer.stop();
       abandoner.stop();
       await revoker.idle();

@@ -1,3 +1,4 @@
+import type { SecretIds } from "./backend.ts";
 import type { JsonObject } from "./json.ts";
 
 /** Where in its life a lease is. */
@@ -59,4 +60,9 @@ export function leasePath(id: string): string {
 /** The UUID within a lease id: all after the last slash. */
 export function leaseUuid(id: string): string {
   return id.slice(id.lastIndexOf("/") + 1);
+}
+
+/** The names that the secret of a lease is made under. */
+export function secretIdsOf({ id, accessor, role }: LeaseRef & { readonly role: string }): SecretIds {
+  return { leaseUuid: leaseUuid(id), leaseId: id, accessor, role };
 }

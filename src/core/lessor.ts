@@ -10,6 +10,7 @@ import type { EngineSettings } from "./engine-settings.ts";
 import { invalidField } from "./field.ts";
 import { idempotencyConflict } from "./idempotency.ts";
 import type { JsonObject } from "./json.ts";
+import { secretIdsOf } from "./lease.ts";
 import type { LeaseStore } from "./lease-store.ts";
 import { type Mount, secretTypeOf } from "./mount.ts";
 import { createReopener, type Reopened } from "./reopener.ts";
@@ -80,12 +81,13 @@ export function createLessor(options: LessorOptions): Lessor {
   const issueNew = async (request: IssueRequest, begun: Begun): Promise<IssuedSecret> => {
     const { mount, issue, signal: caller } = request;
     const { issuedAtMs, expiresAtMs, handle } = begun.lease;
+    const ids = secretIdsOf(begun.lease);
     const type = secretTypeOf(mount, issue.secretType);
     const issued = await deliver({
       ...begun,
       mount,
       caller,
-      make: (signal) => type.create(handle, { input: issue.input, issuedAtMs, expiresAtMs, signal }),
+      make: (signal) => type.create(handle, { input: issue.input, ids, issuedAtMs, expiresAtMs, signal }),
       nothingWasMade: () => drop(begun),
     });
     telemetry.issued(mount.type.type);

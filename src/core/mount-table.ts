@@ -2,10 +2,12 @@ import { newAccessor } from "./accessor.ts";
 import type { BackendType } from "./backend.ts";
 import type { Barrier } from "./barrier.ts";
 import { didYouMean } from "./did-you-mean.ts";
+import type { EngineSettings } from "./engine-settings.ts";
 import { CoreError, quote } from "./errors.ts";
 import { invalidField } from "./field.ts";
 import type { LeaseStore } from "./lease-store.ts";
 import type { Mount, MountRecord } from "./mount.ts";
+import { createMountLeases } from "./mount-leases.ts";
 import { createMountStorage } from "./mount-storage.ts";
 import { normalizeMountPath } from "./request-path.ts";
 import type { MountTuning } from "./requests.ts";
@@ -52,12 +54,16 @@ export interface MountTableOptions {
   readonly leases: LeaseStore;
   readonly barrier: Barrier;
   readonly backendTypes: readonly BackendType[];
+  readonly settings: Pick<EngineSettings, "issueGraceMs">;
+  /** Says whether the server observes only. */
+  readonly isObserving: () => boolean;
 }
 
 const place = (path: string): string => `mount:${path}`;
 
 /** Makes the mount table, empty until its first `refresh`. */
-export function createMountTable({ storage, leases, barrier, backendTypes }: MountTableOptions): MountTable {
+export function createMountTable(options: MountTableOptions): MountTable {
+  const { storage, leases, barrier, backendTypes, settings, isObserving } = options;
   let mounts = new Map<string, Mount>();
   let readsBegun = 0;
   let readShown = 0;
@@ -83,6 +89,10 @@ export function createMountTable({ storage, leases, barrier, backendTypes }: Mou
             accessor,
             storage: createMountStorage({ accessor, storage, barrier }),
             liveLeases: () => leases.countPrefix(accessor, ""),
+            leases: createMountLeases({
+              ...settings,
+              ...{ accessor, mountPath: path, leases, barrier, isObserving },
+            }),
           });
     return { path, record, stored, type, backend };
   };

@@ -53,6 +53,7 @@ export function begin(world: SecretWorld): SceneLease {
 export async function create(world: SecretWorld, lease: SceneLease): Promise<JsonObject> {
   const created = await world.type.create(lease.handle, {
     input: world.input,
+    ids: world.ids,
     issuedAtMs: world.nowMs(),
     expiresAtMs: world.nowMs() + ttlMs,
     signal: AbortSignal.timeout(20_000),

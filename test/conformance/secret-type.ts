@@ -166,6 +166,7 @@ export function secretTypeConformance(name: string, makeWorld: () => Promise<Sec
       const lease = begin(world);
       const context = {
         input: world.input,
+        ids: world.ids,
         issuedAtMs: world.nowMs(),
         expiresAtMs: world.nowMs() + ttlMs,
         signal: AbortSignal.abort(),

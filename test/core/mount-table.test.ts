@@ -22,7 +22,12 @@ const backendType: BackendType = {
   },
 };
 const createTable = (of: Partial<MemoryStorage> = {}): MountTable =>
-  createMountTable({ storage: { ...storage, ...of }, leases, barrier, backendTypes: [backendType] });
+  createMountTable({
+    ...{ leases, barrier, backendTypes: [backendType] },
+    storage: { ...storage, ...of },
+    settings: { issueGraceMs: 1000 },
+    isObserving: () => false,
+  });
 const add = (table: MountTable, path: string, tuning = {}) =>
   table.add({ type: "kv", path, description: "d", tuning });
 const paths = (table: MountTable) => table.all().map(({ path }) => path);

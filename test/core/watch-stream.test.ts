@@ -32,6 +32,7 @@ function notUsed(): Parameters<typeof type.create>[0] {
     accessor: "s_1",
     storage: { get: refuse, put: refuse, update: refuse, delete: refuse, list: refuse },
     liveLeases: refuse,
+    leases: { nowMs: refuse, isKnown: refuse, adopt: refuse, isObserving: () => false },
   };
 }
 
@@ -44,6 +45,7 @@ function leaseDueAt(id: string, dueAtMs: number): StoredLease {
   return {
     ...{ accessor: "s_1", id, dueAtMs, expiresAtMs: dueAtMs, state: "active", sealed: new Uint8Array() },
     ...{ fence: "", attempts: 0, lastError: "", disarmedAtMs: undefined, isRenewable: true },
+    backoffEndsAtMs: undefined,
   };
 }
 

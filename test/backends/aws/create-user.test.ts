@@ -23,6 +23,7 @@ async function begun(role: JsonObject = { policy_document: tutorialPolicy }) {
   const create = (signal = new AbortController().signal) =>
     aws.userType.create(handle, {
       input,
+      ids,
       issuedAtMs: aws.clock.nowMs(),
       expiresAtMs: Date.parse("2026-11-24T11:00:00Z"),
       signal,
@@ -158,7 +159,7 @@ describe("creating an IAM user", () => {
     const { input } = await aws.issueOf("deploy");
     const since = aws.iam.calls.length;
     aws.iam.knobs.fault = () => throttled;
-    const context = { input, issuedAtMs: 0, expiresAtMs: 0, signal: new AbortController().signal };
+    const context = { input, ids, issuedAtMs: 0, expiresAtMs: 0, signal: new AbortController().signal };
     await expect(aws.userType.create(aws.userType.plan(input, ids), context)).rejects.toThrow(
       "Rate exceeded",
     );

@@ -9,6 +9,7 @@ import { createMountStorage, type MountStorage } from "../../../src/core/mount-s
 import type { Operation, PathReply } from "../../../src/core/path.ts";
 import { operationOf, parseFields, parseParams, routePath } from "../../../src/core/router.ts";
 import { createFakeIam, type FakeIam } from "../../kit/fake-iam.ts";
+import { type FakeMountLeases, fakeMountLeases } from "../../kit/fake-mount-leases.ts";
 import { createMemoryStorage } from "../../kit/memory-storage.ts";
 import { createInstantClock, type InstantClock } from "./instant-clock.ts";
 
@@ -31,19 +32,30 @@ export interface MountedBackend {
   ask(operation: Operation, path: string, data?: JsonObject, signal?: AbortSignal): Promise<PathReply>;
   /** Number of leases that the backend is told are live. */
   live: number;
+  /** The leases that the backend is told of. */
+  readonly leases: FakeMountLeases;
+  /** Has the backend do what comes due without a request. */
+  upkeep(): Promise<void>;
   close(): void;
 }
 
-/** Mounts a backend of any type at a path. */
-export function mountBackend(type: BackendType, mountPath: string): MountedBackend {
+/** Mounts a backend of any type at a path, whose leases go by a clock. */
+export function mountBackend(
+  type: BackendType,
+  mountPath: string,
+  nowMs: () => number = Date.now,
+): MountedBackend {
   const barrier = createBarrier({ activeTerm: 1, keys: new Map([[1, randomBytes(32)]]) });
   const accessor = `${mountPath}_4f1c2d3e`;
   const storage = createMountStorage({ accessor, storage: createMemoryStorage(), barrier });
-  const backend = type.create({ accessor, storage, liveLeases: async () => mounted.live });
+  const leases = fakeMountLeases(nowMs);
+  const backend = type.create({ accessor, storage, liveLeases: async () => mounted.live, leases });
   const mounted: MountedBackend = {
     storage,
     secretTypes: backend.secretTypes,
     live: 0,
+    leases,
+    upkeep: async () => backend.upkeep?.({ signal: new AbortController().signal }),
     async ask(operation, path, data = {}, signal = new AbortController().signal) {
       const match = routePath(backend.paths, path, mountPath);
       const fullPath = `${mountPath}/${path}`;
@@ -90,8 +102,8 @@ export function mountAws(options: Partial<AwsOptions> = {}): MountedAws {
     },
     ...options,
   });
-  const mounted = mountBackend(type, "aws");
-  const [userType] = mounted.secretTypes;
+  const mounted = mountBackend(type, "aws", () => clock.nowMs());
+  const userType = mounted.secretTypes.find(({ name }) => name === "iam_user");
   if (userType === undefined) throw new Error("The backend has no secret type.");
   return Object.assign(mounted, {
     iam,

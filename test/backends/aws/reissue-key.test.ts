@@ -22,6 +22,7 @@ async function planned() {
   const issuedAtMs = aws.clock.nowMs();
   const { handle } = await aws.userType.create(aws.userType.plan(input, ids), {
     input,
+    ids,
     issuedAtMs,
     expiresAtMs: issuedAtMs + 3_600_000,
     signal,

@@ -20,6 +20,7 @@ async function issued(role: JsonObject = { policy_document: tutorialPolicy }) {
   const signal = new AbortController().signal;
   const created = await aws.userType.create(aws.userType.plan(input, ids), {
     input,
+    ids,
     issuedAtMs: aws.clock.nowMs(),
     expiresAtMs: aws.clock.nowMs() + 3_600_000,
     signal,

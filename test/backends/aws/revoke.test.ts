@@ -25,6 +25,7 @@ async function issued(role: JsonObject = { policy_document: tutorialPolicy }) {
   const issuedAtMs = aws.clock.nowMs();
   const { handle } = await aws.userType.create(planned, {
     input,
+    ids,
     issuedAtMs,
     expiresAtMs: issuedAtMs + 3_600_000,
     signal: new AbortController().signal,

@@ -62,11 +62,13 @@ describe("the permissions that docs/backends/aws.md gives for the root key", () 
     const { issue } = await aws.ask("read", "creds/deploy");
     if (type === undefined || issue === undefined) throw new Error("Nothing is issued.");
     const { input } = issue;
-    const planned = type.plan(input, { leaseUuid, leaseId: "", accessor: "aws_1", role: "deploy" });
+    const ids = { leaseUuid, leaseId: "", accessor: "aws_1", role: "deploy" };
+    const planned = type.plan(input, ids);
     simulator.faults.add({ kind: "creation-delay", ms: 200, actions: ["CreateUser"], times: 1 });
     const nowMs = Date.now();
     const { handle } = await type.create(planned, {
       input,
+      ids,
       issuedAtMs: nowMs,
       expiresAtMs: nowMs + 60_000,
       signal,

@@ -94,6 +94,7 @@ async function issued(role: JsonObject) {
   const nowMs = Date.now();
   const { secret, handle } = await type.create(type.plan(issue.input, ids), {
     input: issue.input,
+    ids,
     issuedAtMs: nowMs,
     expiresAtMs: nowMs + 3_600_000,
     signal,
