@@ -1,8 +1,10 @@
 import { defineConfig } from "vitest/config";
 
+/** The faults of a real Redis alone, on every flavour that there is; the gate tries them on one. */
 export default defineConfig({
   test: {
     include: ["test/faults/**/*.test.ts"],
+    provide: { isOnEveryFlavour: true },
     testTimeout: 10_000,
     hookTimeout: 60_000,
     maxWorkers: 2,

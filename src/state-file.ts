@@ -1,7 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import type { ObserverMemory, Remembered, RememberedMount } from "./core/observer-memory.ts";
+import type {
+  ObserverMemory,
+  Remembered,
+  RememberedMount,
+  RememberedObserving,
+} from "./core/observer-memory.ts";
 
 const formatVersion = 1;
 /** A thousand mounts with the longest paths take less than half of it. */
@@ -79,17 +84,41 @@ async function readText(file: string): Promise<string | undefined> {
   throw new StateFileError(file, `is larger than ${bytesMax} bytes, which no server writes.`);
 }
 
-function textOf({ seenAtMs, mounts }: Remembered): string {
-  const entries = [...mounts].map(([accessor, { path, epoch, leases }]) => [
+function textOf({ seenAtMs, mounts, observing }: Remembered): string {
+  const entries = [...mounts].map(([accessor, { path, epoch, settledEpoch, leases }]) => [
     accessor,
-    { path, epoch, leases },
+    { path, epoch, settledEpoch, leases },
   ]);
   const state = {
     version: formatVersion,
-    seenAt: new Date(seenAtMs).toISOString(),
+    seenAt: timeOf(seenAtMs),
+    ...(observing && { observing: writtenOf(observing) }),
     mounts: Object.fromEntries(entries),
   };
   return `${JSON.stringify(state, undefined, 2)}\n`;
+}
+
+function writtenOf({ reasons, sinceMs, resumedBeforeMs }: RememberedObserving) {
+  return { reasons, since: timeOf(sinceMs), resumedBefore: timeOf(resumedBeforeMs) };
+}
+
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** Milliseconds; NaN for what is no time. */
+function parseTime(time: unknown): number {
+  return typeof time === "string" ? Date.parse(time) : Number.NaN;
+}
+
+/** Undefined for what no server writes. */
+function parseObserving(observing: unknown): RememberedObserving | undefined {
+  if (!isRecord(observing)) return undefined;
+  const { reasons, since, resumedBefore } = observing;
+  const [sinceMs, resumedBeforeMs] = [parseTime(since), parseTime(resumedBefore)];
+  const areReasons = Array.isArray(reasons) && reasons.every((reason) => typeof reason === "string");
+  if (!areReasons || !Number.isFinite(sinceMs + resumedBeforeMs)) return undefined;
+  return { reasons, sinceMs, resumedBeforeMs };
 }
 
 function parse(file: string, text: string): Remembered {
@@ -97,7 +126,7 @@ function parse(file: string, text: string): Remembered {
   const broken = (what: string) => new StateFileError(file, `is broken: ${what}.`);
   if (!isRecord(state)) throw broken("it is no JSON object");
   if (state["version"] !== formatVersion) throw broken(`its version is not ${formatVersion}`);
-  const seenAtMs = typeof state["seenAt"] === "string" ? Date.parse(state["seenAt"]) : Number.NaN;
+  const seenAtMs = parseTime(state["seenAt"]);
   if (!Number.isFinite(seenAtMs)) throw broken('"seenAt" is no time');
   if (!isRecord(state["mounts"])) throw broken('"mounts" is no object');
   const entries = Object.entries(state["mounts"]);
@@ -105,10 +134,15 @@ function parse(file: string, text: string): Remembered {
   const mounts = new Map<string, RememberedMount>();
   for (const [accessor, mount] of entries) {
     if (!isMount(mount))
-      throw broken(`mount ${JSON.stringify(accessor)} lacks its path, its epoch or its leases`);
-    mounts.set(accessor, { path: mount.path, epoch: mount.epoch, leases: mount.leases });
+      throw broken(`mount ${JSON.stringify(accessor)} lacks its path, its epochs or its leases`);
+    const { path, epoch, settledEpoch = epoch, leases } = mount;
+    mounts.set(accessor, { path, epoch, settledEpoch, leases });
   }
-  return { seenAtMs, mounts };
+  // One that does not observe writes none, nor did earlier servers.
+  if (state["observing"] === undefined) return { seenAtMs, mounts };
+  const observing = parseObserving(state["observing"]);
+  if (!observing) throw broken('"observing" lacks its reasons or its times');
+  return { seenAtMs, mounts, observing };
 }
 
 function parseJson(file: string, text: string): unknown {
@@ -124,10 +158,14 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function isMount(value: unknown): value is RememberedMount {
+/** Earlier servers wrote no settled epoch. */
+type WrittenMount = Omit<RememberedMount, "settledEpoch"> & Partial<RememberedMount>;
+
+function isMount(value: unknown): value is WrittenMount {
   if (!isRecord(value)) return false;
   const isCount = (count: unknown) => Number.isSafeInteger(count) && Number(count) >= 0;
-  return typeof value["path"] === "string" && isCount(value["epoch"]) && isCount(value["leases"]);
+  const { path, epoch, settledEpoch = epoch, leases } = value;
+  return typeof path === "string" && [epoch, settledEpoch, leases].every(isCount);
 }
 
 function reasonOf(error: unknown): string {

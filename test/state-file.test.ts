@@ -17,10 +17,13 @@ afterEach(() => rmSync(dir, { recursive: true }));
 const remembered: Remembered = {
   seenAtMs: Date.parse("2026-01-02T03:04:05.678Z"),
   mounts: new Map([
-    ["aws_0a1b2c3d4e5f", { path: "aws", epoch: 1042, leases: 12 }],
-    ["kv_ffffffffffff", { path: "team/kv", epoch: 0, leases: 0 }],
+    ["aws_0a1b2c3d4e5f", { path: "aws", epoch: 1042, settledEpoch: 1040, leases: 12 }],
+    ["kv_ffffffffffff", { path: "team/kv", epoch: 0, settledEpoch: 0, leases: 0 }],
   ]),
 };
+
+const observingOf = (observing: string): string =>
+  `{"version":1,"seenAt":"2026-01-01T00:00:00Z","mounts":{},"observing":${observing}}`;
 
 describe("a state file", () => {
   it("holds nothing before it was written, and what was written last afterwards", async () => {
@@ -46,10 +49,30 @@ describe("a state file", () => {
       version: 1,
       seenAt: "2026-01-02T03:04:05.678Z",
       mounts: {
-        aws_0a1b2c3d4e5f: { path: "aws", epoch: 1042, leases: 12 },
-        kv_ffffffffffff: { path: "team/kv", epoch: 0, leases: 0 },
+        aws_0a1b2c3d4e5f: { path: "aws", epoch: 1042, settledEpoch: 1040, leases: 12 },
+        kv_ffffffffffff: { path: "team/kv", epoch: 0, settledEpoch: 0, leases: 0 },
       },
     });
+  });
+
+  it("holds that a server observes, and why, for people to read, too", async () => {
+    const observing = {
+      reasons: ['Mount "aws" is missing.', 'Mount "kv" is missing.'],
+      sinceMs: Date.parse("2026-01-02T03:05:00.001Z"),
+      resumedBeforeMs: 0,
+    };
+    await openStateFile(path).write({ ...remembered, observing });
+    expect(await openStateFile(path).read()).toEqual({ ...remembered, observing });
+    expect(JSON.parse(readFileSync(path, "utf8"))).toMatchObject({
+      observing: { since: "2026-01-02T03:05:00.001Z", resumedBefore: "1970-01-01T00:00:00.000Z" },
+    });
+  });
+
+  it("of a server that wrote no settled epoch allows for no loss", async () => {
+    const mounts = '{"kv_1":{"path":"kv","epoch":7,"leases":1}}';
+    writeFileSync(path, `{"version":1,"seenAt":"2026-01-01T00:00:00Z","mounts":${mounts}}`);
+    const read = await openStateFile(path).read();
+    expect(read?.mounts.get("kv_1")).toEqual({ path: "kv", epoch: 7, settledEpoch: 7, leases: 1 });
   });
 
   it("leaves nothing beside it where a write fails", async () => {
@@ -59,7 +82,12 @@ describe("a state file", () => {
   });
 
   it("fits a thousand mounts with the longest paths", async () => {
-    const mount = { path: "p".repeat(256), epoch: Number.MAX_SAFE_INTEGER, leases: 1_000_000 };
+    const mount = {
+      path: "p".repeat(256),
+      epoch: Number.MAX_SAFE_INTEGER,
+      settledEpoch: 0,
+      leases: 1_000_000,
+    };
     const mounts = new Map(Array.from({ length: 1000 }, (_, at) => [`aws_${at}`, mount] as const));
     const file = openStateFile(path);
     await file.write({ seenAtMs: 1, mounts });
@@ -82,7 +110,18 @@ describe("a state file", () => {
       "with an epoch below zero",
       '{"version":1,"seenAt":"2026-01-01T00:00:00Z","mounts":{"a":{"path":"a","epoch":-1,"leases":0}}}',
     ],
+    [
+      "with a settled epoch that is a text",
+      '{"version":1,"seenAt":"2026-01-01T00:00:00Z","mounts":{"a":{"path":"a","epoch":1,"settledEpoch":"1","leases":0}}}',
+    ],
     ["with a mount that is null", '{"version":1,"seenAt":"2026-01-01T00:00:00Z","mounts":{"a":null}}'],
+    ["with observing that is null", observingOf("null")],
+    ["with observing without reasons", observingOf('{"since":"2026-01-01T00:00:00Z"}')],
+    ["with observing without times", observingOf('{"reasons":[],"since":"2026-01-01T00:00:00Z"}')],
+    [
+      "with observing for reasons that are no texts",
+      observingOf('{"reasons":[1],"since":"2026-01-01T00:00:00Z","resumedBefore":"2026-01-01T00:00:00Z"}'),
+    ],
     ["far too large", " ".repeat(1024 * 1024 + 1)],
   ])("is refused with a sentence where it is %s", async (_what, text) => {
     writeFileSync(path, text);

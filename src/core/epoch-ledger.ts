@@ -13,7 +13,7 @@ export interface SeenMount {
   readonly epoch: number | undefined;
 }
 
-/** Changes of a mount that the storage had, and has no more. */
+/** Changes of a mount that the storage had, and has no more; all of them where the whole mount is missing. */
 export interface Loss {
   readonly accessor: string;
   /** As it was. */
@@ -21,20 +21,18 @@ export interface Loss {
   readonly seenAtMs: number;
   /** Undefined where the whole mount is missing. */
   readonly epoch: number | undefined;
-  /** Whether only the newest changes are missing, as after a failover. */
+  /** Whether only the newest changes are missing, as after a failover: of a mount as new as that, all of them. */
   readonly isTail: boolean;
 }
 
 interface Entry extends RememberedMount {
-  /** The epoch some time ago: 10 to 20 seconds, where it was known as long. */
-  readonly settledEpoch: number;
-  /** What the settled one becomes; undefined for what was read from a file and not seen yet. */
+  /** What the settled epoch becomes; undefined for what was read from a file and not seen yet. */
   readonly next: { readonly epoch: number; readonly atMs: number } | undefined;
 }
 
 /** Remembers the epoch of each mount, and tells where one goes back. */
 export interface EpochLedger {
-  /** Takes over what was written down; any change that is missing since counts. */
+  /** Takes over what was written down. */
   load(remembered: Remembered): void;
   /** What of the known is missing in what is seen. */
   losses(seen: ReadonlyMap<string, SeenMount>): readonly Loss[];
@@ -54,19 +52,36 @@ export interface EpochLedger {
 /** Makes an empty ledger. */
 export function createEpochLedger(): EpochLedger {
   let known = new Map<string, Entry>();
+  /** Mounts that were there when they were looked for, and could not be read yet. */
+  let unread = new Set<string>();
+  let hasLooked = false;
   let changed = new Set<string>();
   let seenAtMs = 0;
 
-  const entryOf = (path: string, epoch: number, before: Entry | undefined, nowMs: number): Entry => {
-    if (!before?.next || epoch < before.epoch) {
-      return { path, epoch, leases: before?.leases ?? 0, settledEpoch: epoch, next: { epoch, atMs: nowMs } };
+  /** A mount that was there before anybody looked: how old its newest change is, nobody knows. */
+  const unknownOf = (path: string, epoch: number, leases: number, nowMs: number): Entry => ({
+    ...{ path, epoch, leases },
+    settledEpoch: epoch,
+    next: { epoch, atMs: nowMs },
+  });
+
+  const entryOf = (accessor: string, path: string, epoch: number, nowMs: number): Entry => {
+    const before = known.get(accessor);
+    if (!before) {
+      // One that was not there a moment ago is as new as all of its changes.
+      const isNew = hasLooked && !unread.has(accessor);
+      const entry = unknownOf(path, epoch, 0, nowMs);
+      return isNew ? { ...entry, settledEpoch: 0 } : entry;
     }
     const { leases, settledEpoch, next } = before;
-    const isSettled = nowMs - next.atMs >= tailMs;
+    if (!next || epoch < settledEpoch) return unknownOf(path, epoch, leases, nowMs);
+    // Where the newest changes were lost, the epoch of then may be above what is left of it.
+    const then = { ...next, epoch: Math.min(next.epoch, epoch) };
+    const isSettled = nowMs - then.atMs >= tailMs;
     return {
       ...{ path, epoch, leases },
-      settledEpoch: isSettled ? next.epoch : settledEpoch,
-      next: isSettled ? { epoch, atMs: nowMs } : next,
+      settledEpoch: isSettled ? then.epoch : settledEpoch,
+      next: isSettled ? { epoch, atMs: nowMs } : then,
     };
   };
 
@@ -74,7 +89,7 @@ export function createEpochLedger(): EpochLedger {
     load(remembered) {
       seenAtMs = remembered.seenAtMs;
       const entries = [...remembered.mounts].map(([accessor, mount]) => {
-        return [accessor, { ...mount, settledEpoch: mount.epoch, next: undefined }] as const;
+        return [accessor, { ...mount, next: undefined }] as const;
       });
       known = new Map(entries);
     },
@@ -84,20 +99,25 @@ export function createEpochLedger(): EpochLedger {
         const mount = seen.get(accessor);
         const isThere = mount !== undefined;
         if (isThere && (mount.epoch === undefined || mount.epoch >= epoch)) return [];
-        const isTail = mount?.epoch !== undefined && mount.epoch >= settledEpoch;
-        return [{ accessor, known: { path, epoch, leases }, seenAtMs, epoch: mount?.epoch, isTail }];
+        const isTail = (mount?.epoch ?? 0) >= settledEpoch;
+        const lost = { path, epoch, leases, settledEpoch };
+        return [{ accessor, known: lost, seenAtMs, epoch: mount?.epoch, isTail }];
       });
     },
     accept(seen, time) {
       const next = new Map<string, Entry>();
+      const stillUnread = new Set<string>();
       for (const [accessor, { path, epoch }] of seen) {
         const before = known.get(accessor);
-        if (epoch !== undefined) next.set(accessor, entryOf(path, epoch, before, time.nowMs));
+        if (epoch !== undefined) next.set(accessor, entryOf(accessor, path, epoch, time.nowMs));
         else if (before) next.set(accessor, before);
+        else stillUnread.add(accessor);
         if (epoch !== undefined && epoch !== before?.epoch) changed.add(accessor);
       }
       for (const accessor of known.keys()) if (!next.has(accessor)) changed.add(accessor);
       known = next;
+      unread = stillUnread;
+      hasLooked = true;
       seenAtMs = time.seenAtMs;
     },
     takeChanged() {
@@ -112,7 +132,10 @@ export function createEpochLedger(): EpochLedger {
     remembered: () => ({
       seenAtMs,
       mounts: new Map(
-        [...known].map(([accessor, { path, epoch, leases }]) => [accessor, { path, epoch, leases }]),
+        [...known].map(([accessor, { path, epoch, leases, settledEpoch }]) => [
+          accessor,
+          { path, epoch, leases, settledEpoch },
+        ]),
       ),
     }),
   };

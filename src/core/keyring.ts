@@ -14,6 +14,11 @@ export interface Keyring {
   readonly keys: ReadonlyMap<number, Uint8Array>;
 }
 
+/** A keyring, and how it is stored. */
+export interface StoredKeyring extends Keyring {
+  readonly wrapped: Uint8Array;
+}
+
 /** Thrown where the stored keyring does not open with the root key. The server must not start then. */
 export class WrongRootKeyError extends Error {
   constructor() {
@@ -71,12 +76,13 @@ export function unwrapKeyring(wrapped: Uint8Array, rootKey: Uint8Array): Keyring
  * Opens the stored keyring, or makes the first one where there is none. Two
  * servers that start at once agree on one. Never writes over a keyring.
  */
-export async function openKeyring(storage: Storage, rootKey: Uint8Array): Promise<Keyring> {
+export async function openKeyring(storage: Storage, rootKey: Uint8Array): Promise<StoredKeyring> {
   for (let tries = 0; tries < createTriesMax; tries++) {
-    const wrapped = await storage.readKeyring();
-    if (wrapped) return unwrapKeyring(wrapped, rootKey);
+    const stored = await storage.readKeyring();
+    if (stored) return { ...unwrapKeyring(stored, rootKey), wrapped: stored };
     const keyring: Keyring = { activeTerm: 1, keys: new Map([[1, randomBytes(keyBytes)]]) };
-    if (await storage.createKeyring(wrapKeyring(keyring, rootKey))) return keyring;
+    const wrapped = new Uint8Array(wrapKeyring(keyring, rootKey));
+    if (await storage.createKeyring(wrapped)) return { ...keyring, wrapped };
   }
   throw new Error("The keyring is neither there nor can it be made: does something else delete it?");
 }

@@ -10,9 +10,11 @@ function countOf(count: number, noun: string): string {
 }
 
 /** A loss as a sentence for a person: which mount, the numbers, and the time. */
-export function wordsOf({ accessor, known, seenAtMs, epoch }: Loss): string {
+export function wordsOf({ accessor, known, seenAtMs, epoch, isTail }: Loss): string {
   const mount = `Mount ${quote(known.path)} (${accessor})`;
   const then = `with ${countOf(known.leases, "lease")}, at ${timeOf(seenAtMs)}`;
+  if (epoch === undefined && isTail)
+    return `${mount} was new ${then}, and is missing now: Redis has lost its last writes.`;
   if (epoch === undefined) {
     return `${mount} was there ${then}, and is missing now: Redis was emptied, or restored from a backup that is older than the mount.`;
   }

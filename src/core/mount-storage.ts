@@ -16,9 +16,14 @@ export interface MountStorage {
   put(path: string, value: JsonObject): Promise<void>;
   /**
    * Writes what `change` makes of the entry as it is; runs it again where
-   * somebody else wrote meanwhile, so that no write is lost.
+   * somebody else wrote meanwhile, so that no write is lost. With `whileUnmounting`, on a mount that is going away as
+   * well: for what a revocation has to keep.
    */
-  update(path: string, change: (current: JsonObject | undefined) => JsonObject): Promise<JsonObject>;
+  update(
+    path: string,
+    change: (current: JsonObject | undefined) => JsonObject,
+    options?: { readonly whileUnmounting?: boolean },
+  ): Promise<JsonObject>;
   /** Deletes an entry; answers whether there was one. */
   delete(path: string): Promise<boolean>;
   /** All names directly under a folder (`""` or ending in a slash), in order; a folder ends in a slash. */
@@ -49,11 +54,12 @@ export function createMountStorage(options: {
     async put(path, value) {
       await storage.put(accessor, path, seal(path, value));
     },
-    async update(path, change) {
+    async update(path, change, { whileUnmounting = false } = {}) {
       for (let tries = 0; tries < updateTriesMax; tries++) {
         const sealed = await storage.get(accessor, path);
         const value = change(sealed && open(path, sealed));
-        if (await storage.put(accessor, path, seal(path, value), { expected: sealed ?? null })) return value;
+        const options = { expected: sealed ?? null, whileUnmounting };
+        if (await storage.put(accessor, path, seal(path, value), options)) return value;
       }
       throw new CoreError(
         "STORAGE_UNAVAILABLE",

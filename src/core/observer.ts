@@ -1,11 +1,12 @@
 import type { Clock } from "./clock.ts";
 import { surveyDue } from "./due-survey.ts";
 import { createEpochLedger, type Loss, type SeenMount } from "./epoch-ledger.ts";
+import { hasCode } from "./errors.ts";
 import type { LeaseStore } from "./lease-store.ts";
 import { reasonsOf } from "./loss-words.ts";
 import type { MountTable } from "./mount-table.ts";
 import { createObserverDiary } from "./observer-diary.ts";
-import type { ObserverMemory } from "./observer-memory.ts";
+import type { ObserverMemory, RememberedObserving } from "./observer-memory.ts";
 import type { OperatorMark, OperatorMarks } from "./operator-mark.ts";
 import { readEpochs } from "./read-epochs.ts";
 import type { OperatorStatus } from "./requests.ts";
@@ -52,36 +53,45 @@ export interface Observer {
   stop(): Promise<void>;
 }
 
-interface Observing {
-  readonly reasons: readonly string[];
-  /** By the storage's clock. */
-  readonly sinceMs: number;
-  /** When a person had said go last, before. */
-  readonly resumedBeforeMs: number;
-  /** Whether something is missing: then what is remembered stays as it is, so that a restart finds the same. */
-  readonly hasLosses: boolean;
+interface Observing extends RememberedObserving {
+  /** What a restart is to go on with; undefined where nothing is missing. While it is there, the known epochs stay as they are. */
+  readonly lost: RememberedObserving | undefined;
   toldAtMs: number;
+}
+
+/**
+ * Whether a person said go since. A mark that is older than the observing, or gone, is one of the storage as it was restored.
+ */
+function isGo({ resumedAtMs }: OperatorMark, { resumedBeforeMs, sinceMs }: RememberedObserving): boolean {
+  return resumedAtMs > Math.max(resumedBeforeMs, sinceMs);
 }
 
 /** Makes an observer, which finds everything in order until it has started. */
 export function createObserver(options: ObserverOptions): Observer {
   const { leases, mounts, marks, telemetry, clock } = options;
   const ledger = createEpochLedger();
-  const diary = createObserverDiary({ ...options, ledger });
   let observing: Observing | undefined;
+  const diary = createObserverDiary({ ...options, ledger, observing: () => observing?.lost });
   /** Mounts that may be other ones than before. */
   let doubted: ReadonlySet<string> | "all" = new Set();
   let doubts = 0;
   let checking: Promise<void> | undefined;
 
-  const begin = async (reasons: readonly string[], mark: OperatorMark, hasLosses: boolean): Promise<void> => {
-    observing = {
-      reasons,
-      hasLosses,
-      sinceMs: await leases.nowMs(),
-      resumedBeforeMs: mark.resumedAtMs,
-      toldAtMs: Number.NEGATIVE_INFINITY,
-    };
+  const fromNow = async (reasons: readonly string[], mark: OperatorMark): Promise<RememberedObserving> => {
+    return { reasons, sinceMs: await leases.nowMs(), resumedBeforeMs: mark.resumedAtMs };
+  };
+
+  /** By the storage's clock as it is now: where that went back, the next go would else count as older than the observing. */
+  const asOfNow = async (before: RememberedObserving, mark: OperatorMark): Promise<RememberedObserving> => ({
+    ...before,
+    sinceMs: Math.min(before.sinceMs, await leases.nowMs()),
+    resumedBeforeMs: Math.max(before.resumedBeforeMs, mark.resumedAtMs),
+  });
+
+  const begin = (found: RememberedObserving, hasLosses: boolean): void => {
+    const reasons = [...(observing?.reasons ?? []), ...found.reasons];
+    const lost = hasLosses ? found : undefined;
+    observing = { ...found, reasons, lost, toldAtMs: Number.NEGATIVE_INFINITY };
     telemetry.observing({ kind: "began", reasons });
   };
 
@@ -98,7 +108,7 @@ export function createObserver(options: ObserverOptions): Observer {
     // A person said go after this server saw the storage last, and so knew more.
     const isSettled = mark.resumedAtMs > ledger.remembered().seenAtMs;
     if (serious.length > 0 && !isSettled) {
-      await begin([...(observing?.reasons ?? []), ...reasonsOf(serious)], mark, true);
+      begin(await fromNow(reasonsOf(serious), mark), true);
     } else if (unexplained.length > 0 && !isSettled) {
       telemetry.observing({ kind: "tailLost", reasons: reasonsOf(unexplained) });
     }
@@ -110,21 +120,32 @@ export function createObserver(options: ObserverOptions): Observer {
     telemetry.observing({ kind: "waiting", ...(await surveyDue(leases, mounts.all())) });
   };
 
+  /** The mounts and their epochs. In a cluster, where the list is away, the mounts as they were listed last: their parts are there. */
+  const see = async (): Promise<ReadonlyMap<string, SeenMount>> => {
+    const away = await mounts.refresh().then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    );
+    if (away && !hasCode(away.error, "STORAGE_UNAVAILABLE")) throw away.error;
+    const seen = await readEpochs(leases, mounts.all());
+    if (away && ![...seen.values()].some(({ epoch }) => epoch !== undefined)) throw away.error;
+    return seen;
+  };
+
   const look = async (): Promise<void> => {
     const doubtsBefore = doubts;
-    await mounts.refresh();
-    const seen = await readEpochs(leases, mounts.all());
-    if (observing && (await marks.read()).resumedAtMs !== observing.resumedBeforeMs) {
+    const seen = await see();
+    if (observing && isGo(await marks.read(), observing)) {
       observing = undefined;
       await accept(seen);
       telemetry.observing({ kind: "ended" });
-    } else if (!observing?.hasLosses) {
+    } else if (!observing?.lost) {
       await judge(ledger.losses(seen));
-      if (!observing?.hasLosses) await accept(seen);
+      if (!observing?.lost) await accept(seen);
     }
     // Where the storage was lost once more meanwhile, what was seen may be the earlier one's.
     if (doubts === doubtsBefore) settleDoubts(seen);
-    if (!observing?.hasLosses) await diary.write(clock.nowMs());
+    await diary.write(clock.nowMs());
     await tell();
   };
 
@@ -148,6 +169,15 @@ export function createObserver(options: ObserverOptions): Observer {
     await check();
   };
 
+  /** Takes over what was written down, unless a person said go since: then what the storage holds is what counts. */
+  const recall = async (mark: OperatorMark): Promise<void> => {
+    const remembered = await options.memory?.read();
+    const before = remembered?.observing;
+    if (!remembered || (before && isGo(mark, before))) return;
+    ledger.load(remembered);
+    if (before) begin(await asOfNow(before, mark), true);
+  };
+
   return {
     check,
     isObserving: () => observing !== undefined,
@@ -157,10 +187,10 @@ export function createObserver(options: ObserverOptions): Observer {
       doubted = "all";
     },
     async start() {
-      const remembered = await options.memory?.read();
-      if (remembered) ledger.load(remembered);
       doubted = "all";
-      if (options.isAsked) await begin([askedReason], await marks.read(), false);
+      const mark = await marks.read();
+      if (options.isAsked) begin(await fromNow([askedReason], mark), false);
+      await recall(mark);
       await check();
     },
     async status() {
@@ -179,7 +209,8 @@ export function createObserver(options: ObserverOptions): Observer {
       };
     },
     async resume() {
-      await marks.noteResume(await leases.nowMs());
+      // Whatever the storage's clock did since.
+      await marks.noteResume(Math.max(await leases.nowMs(), (observing?.sinceMs ?? 0) + 1));
       // Counted before it begins to shrink.
       const { count } = await surveyDue(leases, mounts.all());
       const wasObserving = observing !== undefined;
@@ -191,13 +222,13 @@ export function createObserver(options: ObserverOptions): Observer {
       return { due: count };
     },
     async stop() {
-      if (!options.memory || observing?.hasLosses) return;
+      if (!options.memory) return;
       try {
         await checkAnew();
       } catch {
         // The storage is away: what was seen last is what is written down.
       }
-      if (!observing?.hasLosses) await diary.write(Number.POSITIVE_INFINITY);
+      await diary.write(Number.POSITIVE_INFINITY);
     },
   };
 }

@@ -9,13 +9,14 @@ export interface Storage {
   get(accessor: string, path: string): Promise<Uint8Array | undefined>;
   /**
    * Writes an entry of a mount. With `expected` it writes only where the entry still holds those bytes (null: where
-   * there is none), and answers false otherwise. Rejects with `MOUNT_UNMOUNTING` on a mount that is going away.
+   * there is none), and answers false otherwise. Rejects with `MOUNT_UNMOUNTING` on a mount that is going away; with
+   * `whileUnmounting`, only on one that is not there any more.
    */
   put(
     accessor: string,
     path: string,
     value: Uint8Array,
-    options?: { readonly expected?: Uint8Array | null },
+    options?: { readonly expected?: Uint8Array | null; readonly whileUnmounting?: boolean },
   ): Promise<boolean>;
   /** Deletes an entry of a mount; answers whether there was one. Rejects with `MOUNT_UNMOUNTING` like `put`. */
   delete(accessor: string, path: string): Promise<boolean>;
@@ -36,7 +37,7 @@ export interface Storage {
   writeMount(path: string, record: Uint8Array | null, expected: Uint8Array | null): Promise<boolean>;
   /** The wrapped data keys, where there are any. */
   readKeyring(): Promise<Uint8Array | undefined>;
-  /** Stores the wrapped data keys, only where there were none; answers whether it did. */
+  /** Stores the wrapped data keys, only where there were none; answers whether it did, once they are durable. */
   createKeyring(keyring: Uint8Array): Promise<boolean>;
   /** What operators and servers have noted for all servers, where there is anything. */
   readOperatorMark(): Promise<Uint8Array | undefined>;

@@ -7,6 +7,11 @@ export const keyringKey = "lh:keyring";
 /** Key of the hash that says how everything else is laid out. */
 export const metaKey = "lh:meta";
 
+/** Key of the rate at which a vendor's account is called, by all mounts; it expires by itself. */
+export function paceKey(subject: string): string {
+  return `lh:pace:${subject}`;
+}
+
 /** The bookkeeping of a mount that is one key each; all of it goes when the mount is forgotten. */
 const bookkeeping = ["due", "ids", "gone", "count", "irrevocable", "events", "epoch", "state"] as const;
 

@@ -39,4 +39,6 @@ export const scripts = {
   list: loadScript("list"),
   readHash: loadScript("read-hash"),
   writeMount: loadScript("write-mount"),
+  take: loadScript("take"),
+  createKeyring: loadScript("create-keyring"),
 } as const;

@@ -9,8 +9,15 @@ const clearedAtOnceMax = 500;
 /** Field of the meta hash. */
 const operatorField = "operator";
 
-/** Keeps entries, mount records and the keyring in Redis. The names of a mount's entries are indexed under `paths`. */
-export function createRedisStorage(client: RedisClient): Storage {
+/**
+ * Keeps entries, mount records and the keyring in Redis. The names of a mount's entries are indexed under `paths`. With
+ * `replicasAwaited`, a keyring is acknowledged only once that many replicas have it, too.
+ */
+export function createRedisStorage(
+  client: RedisClient,
+  options: { readonly replicasAwaited?: number } = {},
+): Storage {
+  const { replicasAwaited = 0 } = options;
   const entryKeys = (accessor: string, path: string) => [
     mountKey(accessor, "state"),
     dataKey(accessor, path),
@@ -25,7 +32,8 @@ export function createRedisStorage(client: RedisClient): Storage {
       return optional(await client.call("GET", dataKey(accessor, path)));
     },
     async put(accessor, path, value, options = {}) {
-      const args = [path, asBuffer(value), ...condition(options.expected)];
+      const states = options.whileUnmounting ? "any" : "mounted";
+      const args = [path, asBuffer(value), ...condition(options.expected), states];
       const answer = textOf(await client.run(scripts.put, entryKeys(accessor, path), args));
       if (answer === "unmounting") throw unmounting(path);
       return answer === "written";
@@ -64,7 +72,8 @@ export function createRedisStorage(client: RedisClient): Storage {
       return optional(await client.call("GET", keyringKey));
     },
     async createKeyring(keyring) {
-      return numberOf(await client.call("SETNX", keyringKey, asBuffer(keyring))) === 1;
+      const args = [asBuffer(keyring)];
+      return numberOf(await client.run(scripts.createKeyring, [keyringKey], args, replicasAwaited)) === 1;
     },
     async readOperatorMark() {
       return optional(await client.call("HGET", metaKey, operatorField));

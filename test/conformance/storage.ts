@@ -97,9 +97,21 @@ export function storageConformance(name: string, make: () => Promise<StorageUnde
         expect(await storage.get(accessor, "a")).toEqual(bytes("1"));
       });
 
+      it("write on a mount that is going away what a revocation has to keep", async () => {
+        await storage.put(accessor, "a", bytes("1"));
+        await setMountState(accessor, "unmounting");
+        const kept = { whileUnmounting: true };
+        expect(await storage.put(accessor, "a", bytes("2"), { ...kept, expected: bytes("1") })).toBe(true);
+        expect(await storage.put(accessor, "a", bytes("3"), { ...kept, expected: bytes("1") })).toBe(false);
+        expect(await storage.put(accessor, "b", bytes("4"), { ...kept, expected: null })).toBe(true);
+        expect(await storage.get(accessor, "a")).toEqual(bytes("2"));
+      });
+
       it("refuse to change a mount that is not there", async () => {
         const refusal = { code: "MOUNT_UNMOUNTING" };
         await expect(storage.put("kv_nowhere", "a", bytes("2"))).rejects.toMatchObject(refusal);
+        const kept = { whileUnmounting: true };
+        await expect(storage.put("kv_nowhere", "a", bytes("2"), kept)).rejects.toMatchObject(refusal);
         await expect(storage.delete("kv_nowhere", "a")).rejects.toMatchObject(refusal);
       });
     });

@@ -22,12 +22,18 @@ describe("an epoch ledger", () => {
     expect(ledger.losses(seen({ b: 6 }))).toEqual([
       {
         accessor: "a",
-        known: { path: "path-a", epoch: 5, leases: 0 },
+        known: { path: "path-a", epoch: 5, settledEpoch: 5, leases: 0 },
         seenAtMs,
         epoch: undefined,
         isTail: false,
       },
-      { accessor: "b", known: { path: "path-b", epoch: 7, leases: 3 }, seenAtMs, epoch: 6, isTail: false },
+      {
+        accessor: "b",
+        known: { path: "path-b", epoch: 7, settledEpoch: 7, leases: 3 },
+        seenAtMs,
+        epoch: 6,
+        isTail: false,
+      },
     ]);
   });
 
@@ -54,14 +60,60 @@ describe("an epoch ledger", () => {
     expect(ledger.losses(seen({ a: 99 }))).toMatchObject([{ isTail: false }]);
   });
 
-  it("counts every change that is missing since it was written down, and takes it for a failover's only later", () => {
+  it("takes a mount that appears for as new as all of its changes, for the next seconds", () => {
     const ledger = createEpochLedger();
-    ledger.load({ seenAtMs, mounts: new Map([["a", { path: "aws", epoch: 10, leases: 2 }]]) });
-    expect(ledger.losses(seen({ a: 9 }))).toMatchObject([{ isTail: false, known: { leases: 2 } }]);
+    ledger.accept(seen({ a: 5 }), { seenAtMs, nowMs: 0 });
+    ledger.accept(seen({ a: 5, b: 9 }), { seenAtMs, nowMs: 1000 });
+    expect(ledger.losses(seen({ a: 5, b: 7 }))).toMatchObject([{ accessor: "b", isTail: true }]);
+    expect(ledger.losses(seen({ a: 5 }))).toMatchObject([{ accessor: "b", epoch: undefined, isTail: true }]);
+    ledger.accept(seen({ a: 5, b: 9 }), { seenAtMs, nowMs: 11_000 });
+    expect(ledger.losses(seen({ a: 5 }))).toMatchObject([{ accessor: "b", isTail: false }]);
+    expect(ledger.losses(seen({ a: 5, b: 8 }))).toMatchObject([{ accessor: "b", isTail: false }]);
+  });
+
+  it("takes no mount for new that was there at the first look, whenever it could be read", () => {
+    const ledger = createEpochLedger();
+    ledger.accept(seen({ a: 5, b: undefined }), { seenAtMs, nowMs: 0 });
+    ledger.accept(seen({ a: 5, b: 9 }), { seenAtMs, nowMs: 1000 });
+    expect(ledger.losses(seen({ a: 4, b: 8 }))).toMatchObject([{ isTail: false }, { isTail: false }]);
+  });
+
+  it("takes one lost tail after another for what they are", () => {
+    const ledger = createEpochLedger();
+    for (let second = 0; second <= 30; second++)
+      ledger.accept(seen({ a: 100 + second }), { seenAtMs, nowMs: second * 1000 });
+    for (const [nowMs, epoch] of [
+      [31_000, 127],
+      [32_000, 140],
+      [41_000, 160],
+    ] as const)
+      ledger.accept(seen({ a: epoch }), { seenAtMs, nowMs });
+    expect(ledger.losses(seen({ a: 127 }))).toMatchObject([{ isTail: true }]);
+    expect(ledger.losses(seen({ a: 109 }))).toMatchObject([{ isTail: false }]);
+  });
+
+  it("takes for a failover's what was new when it was written down, and nothing else that is missing since", () => {
+    const ledger = createEpochLedger();
+    ledger.load({
+      seenAtMs,
+      mounts: new Map([
+        ["a", { path: "aws", epoch: 10, settledEpoch: 8, leases: 2 }],
+        ["new", { path: "kv", epoch: 3, settledEpoch: 0, leases: 0 }],
+      ]),
+    });
+    expect(ledger.losses(seen({ a: 8 }))).toMatchObject([{ isTail: true }, { isTail: true }]);
+    expect(ledger.losses(seen({ a: 7, new: 3 }))).toMatchObject([{ isTail: false, known: { leases: 2 } }]);
     for (let second = 0; second <= 30; second++)
       ledger.accept(seen({ a: 10 + second }), { seenAtMs, nowMs: second * 1000 });
     expect(ledger.losses(seen({ a: 35 }))).toMatchObject([{ isTail: true }]);
     expect(ledger.losses(seen({ a: 15 }))).toMatchObject([{ isTail: false }]);
+  });
+
+  it("writes down how much of it was new", () => {
+    const ledger = createEpochLedger();
+    for (let second = 0; second <= 25; second++)
+      ledger.accept(seen({ a: 100 + second }), { seenAtMs, nowMs: second * 1000 });
+    expect(ledger.remembered().mounts.get("a")).toMatchObject({ epoch: 125, settledEpoch: 110 });
   });
 
   it("knows what it was told to accept, also where that is less than before", () => {
@@ -72,7 +124,7 @@ describe("an epoch ledger", () => {
     expect(ledger.losses(seen({ a: 2 }))).toMatchObject([{ isTail: false }]);
     expect(ledger.remembered()).toEqual({
       seenAtMs: seenAtMs + 1,
-      mounts: new Map([["a", { path: "path-a", epoch: 3, leases: 0 }]]),
+      mounts: new Map([["a", { path: "path-a", epoch: 3, settledEpoch: 3, leases: 0 }]]),
     });
   });
 
@@ -87,19 +139,23 @@ describe("an epoch ledger", () => {
 });
 
 describe("reasonsOf()", () => {
-  const loss = { accessor: "aws_1", known: { path: "aws", epoch: 10, leases: 1 }, seenAtMs, isTail: false };
+  const known = { path: "aws", epoch: 10, settledEpoch: 10, leases: 1 };
+  const loss = { accessor: "aws_1", known, seenAtMs, isTail: false };
 
   it("tells which mount, the numbers and the time", () => {
     expect(
       reasonsOf([
         { ...loss, epoch: 9 },
         { ...loss, epoch: undefined },
+        { ...loss, epoch: undefined, isTail: true },
       ]),
     ).toEqual([
       'Mount "aws" (aws_1) was at epoch 10, with 1 lease, at 2026-01-01T00:00:00.000Z, and is at epoch 9 now: ' +
         "1 change of it is missing. Redis was restored from a backup, or has lost its last writes.",
       'Mount "aws" (aws_1) was there with 1 lease, at 2026-01-01T00:00:00.000Z, and is missing now: ' +
         "Redis was emptied, or restored from a backup that is older than the mount.",
+      'Mount "aws" (aws_1) was new with 1 lease, at 2026-01-01T00:00:00.000Z, and is missing now: ' +
+        "Redis has lost its last writes.",
     ]);
   });
 

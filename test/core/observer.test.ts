@@ -1,5 +1,10 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { createObservedWorld, type ObservedWorld, type ObservingServer } from "../kit/observed-world.ts";
+import {
+  createObservedWorld,
+  mountsList,
+  type ObservedWorld,
+  type ObservingServer,
+} from "../kit/observed-world.ts";
 
 let world: ObservedWorld;
 
@@ -105,7 +110,9 @@ describe("an observer that was told to observe", () => {
 describe("an observer that starts with a memory", () => {
   test("finds nothing odd where there is none yet, and where everything went on", async () => {
     const memory = await rememberNow();
-    expect(memory.written?.mounts.get("aws")).toEqual({ path: "aws", epoch: 100, leases: 4 });
+    expect(memory.written?.mounts.get("aws")).toEqual({
+      ...{ path: "aws", epoch: 100, settledEpoch: 100, leases: 4 },
+    });
     setEpoch("aws", 5000);
     world.mounts.set("new", { epoch: 1, leases: 0, due: [] });
     const server = world.create({ memory });
@@ -138,6 +145,26 @@ describe("an observer that starts with a memory", () => {
     expect(server.observer.mayClaim("kv")).toBe(false);
   });
 
+  test("goes on where what is missing was made in the last seconds before it was written down", async () => {
+    const memory = world.createMemory();
+    const first = world.create({ memory });
+    await first.observer.start();
+    let epoch = 100;
+    await run(first, 30, () => setEpoch("aws", ++epoch));
+    world.mounts.set("new", { epoch: 3, leases: 0, due: [] });
+    await run(first, 4);
+    setEpoch("aws", 127);
+    world.mounts.delete("new");
+    const second = world.create({ memory });
+    await second.observer.start();
+    expect(second.observer.mayClaim("aws")).toBe(true);
+    expect(second.notices).toEqual([{ kind: "tailLost", reasons: [expect.anything(), expect.anything()] }]);
+    setEpoch("aws", 99);
+    const third = world.create({ memory });
+    await third.observer.start();
+    expect(third.observer.isObserving()).toBe(true);
+  });
+
   test("observes again after a restart, as long as nobody said go", async () => {
     const memory = await rememberNow();
     setEpoch("aws", 50);
@@ -150,6 +177,103 @@ describe("an observer that starts with a memory", () => {
       expect(server.observer.isObserving()).toBe(true);
     }
     expect(memory.written?.mounts.get("aws")?.epoch).toBe(100);
+  });
+
+  test("observes after a restart though requests have raised the epochs past what is missing", async () => {
+    const memory = await rememberNow();
+    setEpoch("aws", 50);
+    let { reasons, observingSinceMs } = { reasons: ["none"] as readonly string[], observingSinceMs: 0 };
+    for (let start = 0; start < 3; start++) {
+      const server = world.create({ memory, isAsked: start === 1 });
+      await server.observer.start();
+      const status = await server.observer.status();
+      expect(status.isObserveOnly).toBe(true);
+      expect(server.observer.mayClaim("kv")).toBe(false);
+      if (start === 0) ({ reasons, observingSinceMs = 0 } = status);
+      expect(status.reasons.slice(-1)).toEqual(reasons);
+      expect(status.observingSinceMs).toBe(observingSinceMs);
+      expect(server.notices.slice(-2).map(({ kind }) => kind)).toEqual(["began", "waiting"]);
+      setEpoch("aws", 5000 + start);
+      // It is killed at one of the ends.
+      if (start === 1) await server.observer.stop();
+      await world.clock.advance(60_000);
+    }
+    const last = world.create({ memory });
+    await last.observer.start();
+    expect((await last.observer.status()).reasons).toEqual(reasons);
+  });
+
+  test("writes down that it observes as soon as it does, and until it is done", async () => {
+    const memory = world.createMemory();
+    const server = world.create({ memory });
+    await server.observer.start();
+    await run(server, 2);
+    setEpoch("aws", 50);
+    memory.setWritable(false);
+    await run(server, 1);
+    expect(memory.written?.observing).toBeUndefined();
+    memory.setWritable(true);
+    await run(server, 4);
+    expect(memory.written).toMatchObject({ observing: { reasons: [expect.anything()], resumedBeforeMs: 0 } });
+    const before = memory.writes;
+    await run(server, 130, () => setEpoch("aws", (world.mounts.get("aws")?.epoch ?? 0) + 1));
+    expect(memory.writes).toBe(before);
+    expect(memory.written?.mounts.get("aws")).toMatchObject({ epoch: 100, leases: 4 });
+    await server.observer.resume();
+    expect(memory.written?.observing).toBeUndefined();
+    expect(memory.written?.mounts.get("aws")?.epoch).toBe(180);
+  });
+
+  test("goes on where a person said go to another server while it was down, whatever it had written down", async () => {
+    const memory = await rememberNow();
+    setEpoch("aws", 50);
+    await world.create({ memory }).observer.start();
+    expect(memory.written?.observing).toBeDefined();
+    await world.clock.advance(60_000);
+    // Without a memory, it knows of no loss.
+    const other = world.create();
+    await other.observer.start();
+    expect(other.observer.isObserving()).toBe(false);
+    await other.observer.resume();
+    await world.clock.advance(60_000);
+    const next = world.create({ memory });
+    await next.observer.start();
+    expect(next.observer.mayClaim("aws")).toBe(true);
+    expect(next.notices).toEqual([]);
+    expect(memory.written?.observing).toBeUndefined();
+    expect(memory.written?.mounts.get("aws")).toMatchObject({ epoch: 50, leases: 4 });
+  });
+
+  test("hears another server's go after a restart, though the storage's clock went back by an hour", async () => {
+    const memory = await rememberNow();
+    setEpoch("aws", 50);
+    await world.create({ memory }).observer.start();
+    const { written } = memory;
+    if (!written?.observing) throw new Error("It must have written down that it observes.");
+    const observing = { ...written.observing, sinceMs: written.observing.sinceMs + 3_600_000 };
+    await memory.write({ ...written, observing });
+    const next = world.create({ memory });
+    await next.observer.start();
+    expect(next.observer.isObserving()).toBe(true);
+    await world.clock.advance(5000);
+    await world.create().observer.resume();
+    await run(next, 1);
+    expect(next.observer.isObserving()).toBe(false);
+  });
+
+  test("goes on observing after a restart where what a person had said was said before the loss", async () => {
+    const memory = await rememberNow();
+    await world.create().observer.resume();
+    await world.clock.advance(1000);
+    const server = world.create({ memory });
+    await server.observer.start();
+    await run(server, 2);
+    setEpoch("aws", 50);
+    await run(server, 1);
+    setEpoch("aws", 5000);
+    const next = world.create({ memory });
+    await next.observer.start();
+    expect(next.observer.isObserving()).toBe(true);
   });
 
   test("goes on after a restart once a person said go, also where it was down meanwhile", async () => {
@@ -280,6 +404,60 @@ describe("an observer that runs", () => {
     setEpoch("kv", 6);
     await run(server, 1);
     expect(server.observer.isObserving()).toBe(true);
+  });
+
+  test("goes on where a mount lost its last second that was made after the server's start", async () => {
+    // Found only now, with all of its changes.
+    world.mounts.set("new", { epoch: 9, leases: 2, due: [] });
+    await run(server, 1);
+    setEpoch("new", 7);
+    await run(server, 2);
+    expect(server.observer.mayClaim("new")).toBe(true);
+    expect(server.notices).toEqual([{ kind: "tailLost", reasons: [expect.stringContaining('Mount "new"')] }]);
+    world.mounts.delete("new");
+    await run(server, 1);
+    expect(server.observer.mayClaim("aws")).toBe(true);
+    expect(server.notices.at(-1)).toEqual({
+      kind: "tailLost",
+      reasons: [expect.stringContaining("was new with")],
+    });
+  });
+
+  test("observes where a mount goes back that was made longer ago, or everything is gone", async () => {
+    world.mounts.set("new", { epoch: 9, leases: 2, due: [] });
+    await run(server, 13);
+    setEpoch("new", 7);
+    await run(server, 1);
+    expect((await server.observer.status()).reasons).toEqual([expect.stringContaining('Mount "new"')]);
+    await server.observer.resume();
+    world.mounts.set("newest", { epoch: 3, leases: 0, due: [] });
+    await run(server, 1);
+    world.mounts.clear();
+    await run(server, 1);
+    expect((await server.observer.status()).reasons).toHaveLength(3);
+  });
+
+  test("goes on with the mounts that it knows while the list of them is away, and fails where all is", async () => {
+    server.observer.doubt();
+    world.away.add(mountsList).add("kv");
+    await run(server, 1);
+    expect([server.observer.mayClaim("aws"), server.observer.mayClaim("kv")]).toEqual([true, false]);
+    setEpoch("aws", 5);
+    await run(server, 1);
+    expect(server.observer.isObserving()).toBe(true);
+    world.away.add("aws");
+    await expect(server.observer.check()).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
+  });
+
+  test("goes on observing where the storage is exchanged once more, and with it what a person said before", async () => {
+    world.mounts.clear();
+    await run(server, 1);
+    await world.marks.noteResume(world.clock.nowMs() - 50_000);
+    world.mounts.set("aws", { epoch: 90, leases: 4, due: ["aws/creds/a/1"] });
+    await run(server, 2);
+    expect(server.observer.isObserving()).toBe(true);
+    await server.observer.resume();
+    expect(server.observer.isObserving()).toBe(false);
   });
 
   test("observes where a mount is missing that nobody unmounted", async () => {

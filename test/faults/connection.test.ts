@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../e2e/eventually.ts";
 import { untilNothingIsLeft } from "../e2e/nothing-left.ts";
 import { refusalOf } from "../e2e/refusal.ts";
-import { redisFlavours } from "../kit/redis-flavours.ts";
 import { type BehindProxy, canReadRedis, deployBehindProxy } from "./behind-proxy.ts";
+import { faultFlavours } from "./fault-flavours.ts";
 
 const timeout = 60_000;
 const withinMs = 20_000;
@@ -11,7 +11,7 @@ const withinMs = 20_000;
 const answerMsMax = 3500;
 const unavailable = { code: "Unavailable", reason: "STORAGE_UNAVAILABLE" };
 
-describe.each(await redisFlavours())("On $name", ({ executable }) => {
+describe.each(await faultFlavours())("On $name", ({ executable }) => {
   let scene: BehindProxy;
 
   beforeAll(async () => {

@@ -3,6 +3,7 @@ import { createBarrier } from "../../src/core/barrier.ts";
 import { type Core, createCore } from "../../src/core/core.ts";
 import type { EngineSettings } from "../../src/core/engine-settings.ts";
 import type { Keyring } from "../../src/core/keyring.ts";
+import type { KeyringKeeper } from "../../src/core/keyring-keeper.ts";
 import type { Wakeups } from "../../src/core/lease-store.ts";
 import type { ObserverMemory } from "../../src/core/observer-memory.ts";
 import type { LeaseView, OperationName, Operations, RequestContext } from "../../src/core/requests.ts";
@@ -63,6 +64,7 @@ export interface CoreHarness {
     readonly isStarted?: boolean;
     readonly isObserveOnly?: boolean;
     readonly memory?: ObserverMemory;
+    readonly keyring?: KeyringKeeper;
   }): Promise<TestServer>;
   /** Stops every server whose plug is in. */
   stop(): Promise<void>;
@@ -119,6 +121,7 @@ export function createCoreHarness(changed: Partial<EngineSettings> = {}): CoreHa
         telemetry: recordTelemetry(telemetry),
         clock,
         ...(options.memory === undefined ? {} : { memory: options.memory }),
+        ...(options.keyring === undefined ? {} : { keyring: options.keyring }),
         isObserveOnly: options.isObserveOnly ?? false,
       });
       const server = createTestServer(core, plug, clock);

@@ -10,6 +10,8 @@ import { compareBytes } from "./compare-bytes.ts";
 export interface MemoryStorage extends Storage {
   /** Every stored value by its place: `data:<accessor>:<path>`, `mount:<path>`, `keyring`, or `operator`. */
   values(): ReadonlyMap<string, Uint8Array>;
+  /** Puts a keyring in the place of the one that is stored, or takes it away. */
+  exchangeKeyring(keyring: Uint8Array | undefined): void;
   /** Makes every call reject with `STORAGE_UNAVAILABLE` until it is told otherwise. */
   setAvailable(isAvailable: boolean): void;
   /** Makes the next `times` calls of one method reject with `STORAGE_UNAVAILABLE`, before it changed anything or after it did. */
@@ -41,8 +43,9 @@ export function createMemoryStorage(
     data.set(accessor, entries);
     return entries;
   };
-  const assertWritable = (accessor: string, path: string) => {
-    if (mountState(accessor) === "mounted") return;
+  const assertWritable = (accessor: string, path: string, whileUnmounting = false) => {
+    const state = mountState(accessor);
+    if (state === "mounted" || (whileUnmounting && state === "unmounting")) return;
     throw new CoreError(
       "MOUNT_UNMOUNTING",
       `Cannot change ${quote(path)}: its mount is being unmounted. Mount again to write.`,
@@ -65,6 +68,9 @@ export function createMemoryStorage(
       if (operatorMark) all.set("operator", operatorMark);
       return all;
     },
+    exchangeKeyring(value) {
+      keyring = value;
+    },
     setAvailable(value) {
       isAvailable = value;
     },
@@ -73,7 +79,7 @@ export function createMemoryStorage(
     get: (accessor, path) => run("get", () => copyOf(data.get(accessor)?.get(path))),
     put: (accessor, path, value, putOptions = {}) =>
       run("put", () => {
-        assertWritable(accessor, path);
+        assertWritable(accessor, path, putOptions.whileUnmounting);
         const entries = entriesOf(accessor);
         if (putOptions.expected !== undefined && !isSame(entries.get(path), putOptions.expected))
           return false;

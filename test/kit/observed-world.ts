@@ -41,11 +41,14 @@ export interface ObservedWorld {
   readonly mounts: Map<string, ObservedMount>;
   readonly storage: MemoryStorage;
   readonly marks: OperatorMarks;
-  /** Mounts whose epoch cannot be read. */
+  /** Mounts whose epoch cannot be read; `mountsList` for the list of all. */
   readonly away: Set<string>;
   createMemory(): TestMemory;
   create(options?: { readonly memory?: ObserverMemory; readonly isAsked?: boolean }): ObservingServer;
 }
+
+/** Stands in `away` for the list of the mounts. */
+export const mountsList = "the list of mounts";
 
 /** Makes a world without mounts. */
 export function createObservedWorld(): ObservedWorld {
@@ -111,6 +114,7 @@ export function createObservedWorld(): ObservedWorld {
         mounts: {
           all: () => table,
           async refresh() {
+            if (away.has(mountsList)) throw new CoreError("STORAGE_UNAVAILABLE", "The list is away.");
             table = [...mounts.keys()].map(mountOf);
           },
         },

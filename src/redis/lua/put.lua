@@ -3,13 +3,15 @@
 --
 -- KEYS  1 state  2 data  3 paths  4 epoch
 -- ARGV  1 path  2 value  3 condition: any, none (there must be no entry), same (it must hold 4)  4 expected value
--- Returns written, differs, or unmounting where the mount takes no writes.
+--       5 states of the mount in which it takes the write: mounted, or any
+-- Returns written, differs, or unmounting where the mount takes no writes or is not there.
 --   Run again with a condition it answers differs, since its own write has changed the entry.
 
 local state_key, data_key, paths_key, epoch_key = unpack(KEYS)
-local path, value, condition, expected = unpack(ARGV)
+local path, value, condition, expected, states = unpack(ARGV)
 
-if redis.call('GET', state_key) ~= 'mounted' then return 'unmounting' end
+local state = redis.call('GET', state_key)
+if not state or (states == 'mounted' and state ~= 'mounted') then return 'unmounting' end
 if condition ~= 'any' then
   local current = redis.call('GET', data_key)
   if condition == 'none' and current then return 'differs' end
