@@ -4,6 +4,7 @@ import { awsLatencyMs, type BenchRound } from "./bench-rounds.ts";
 import { type RpcFigures, rpcLoad } from "./rpc-round.ts";
 import { type RpcWorkloadName, rpcWorkloadNames } from "./rpc-workloads.ts";
 import { spreadOf } from "./statistics.ts";
+import { textTable } from "./text-table.ts";
 
 /** Beyond this the figures say more about the machine than about the server. */
 const intrudersPercentMax = 5;
@@ -42,7 +43,7 @@ export function reportText(rounds: readonly BenchRound[], surroundings: readonly
     `Median of ${rounds.length} rounds (least to most).`,
     "",
     `Calls, ${rpcLoad.inFlight} in flight over ${rpcLoad.connections} connections`,
-    table(
+    textTable(
       ["", ...rpcColumns.map(({ title }) => title)],
       rpcWorkloadNames.map((name) => [
         rpcTitles[name],
@@ -56,7 +57,7 @@ export function reportText(rounds: readonly BenchRound[], surroundings: readonly
     ),
     "",
     "The same as multiples of the floor",
-    table(
+    textTable(
       ["", ...rpcColumns.slice(0, 4).map(({ title }) => title.replace(/ .*/, ""))],
       rpcWorkloadNames.slice(1).map((name) => [
         rpcTitles[name],
@@ -76,7 +77,7 @@ export function reportText(rounds: readonly BenchRound[], surroundings: readonly
     awsTable(rounds.map(({ slowAws }) => slowAws)),
     "",
     "Aims",
-    table(["", "measured", "aim", ""], judge(rounds).map(aimRow)),
+    textTable(["", "measured", "aim", ""], judge(rounds).map(aimRow)),
   ].join("\n");
 }
 
@@ -132,7 +133,7 @@ function awsTable(rounds: readonly BenchRound["aws"][]): string {
       ),
     ];
   });
-  return table(
+  return textTable(
     ["", "leases/s", "CPU ms/lease", "p50 ms", "p99 ms", "round trips", "latencies", "key dead"],
     rows,
   );
@@ -148,18 +149,4 @@ function cell(values: readonly number[], digits: number): string {
   const { median, min, max } = spreadOf(values);
   const text = (value: number): string => value.toFixed(digits);
   return text(min) === text(max) ? text(median) : `${text(median)} (${text(min)}-${text(max)})`;
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [head, ...rows];
-  const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  return lines
-    .map((line) =>
-      line
-        .map((text, column) => text.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .map((line) => `  ${line}`)
-    .join("\n");
 }

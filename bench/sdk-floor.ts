@@ -1,6 +1,7 @@
 // The floor for AWS leases: the calls of an issue, or of a revocation, sent with the bare AWS SDK in the same two
 // waves. It ends when its parent lets go of it.
 
+import { setTimeout as delay } from "node:timers/promises";
 import {
   CreateAccessKeyCommand,
   CreateUserCommand,
@@ -46,6 +47,8 @@ async function revoke(iam: IAMClient, { UserName, AccessKeyId }: User): Promise<
   await iam.send(new DeleteUserCommand({ UserName }));
 }
 
+const names = (): readonly string[] => users.map(({ UserName }) => UserName);
+
 async function carryOut(order: SdkFloorOrder): Promise<object> {
   client ??= new IAMClient({
     endpoint: order.awsUrl,
@@ -59,10 +62,15 @@ async function carryOut(order: SdkFloorOrder): Promise<object> {
       issue(iam),
     );
     users = results;
-    return times;
+    return { ...times, users: names() };
   }
-  const { times } = await timeEach(users, order.inFlight, (user) => revoke(iam, user));
-  return times;
+  const due = order.dueAtMs ?? [];
+  const { times } = await timeEach([...users.entries()], order.inFlight, async ([at, user]) => {
+    const waitMs = (due[at] ?? 0) - Date.now();
+    if (waitMs > 0) await delay(waitMs);
+    await revoke(iam, user);
+  });
+  return { ...times, users: names() };
 }
 
 process.on("disconnect", () => process.exit(0));

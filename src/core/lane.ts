@@ -2,12 +2,15 @@ import type { Clock } from "./clock.ts";
 import type { EngineSettings } from "./engine-settings.ts";
 import type { Claim, LeaseStore } from "./lease-store.ts";
 import type { Mount } from "./mount.ts";
+import { createPlaces } from "./places.ts";
 import type { Haste, RevokeOutcome, Revoker } from "./revoker.ts";
 import type { Telemetry, WakeSource } from "./telemetry.ts";
 
 /** The longest a lane sleeps: what another server stored meanwhile is seen this late at most. */
 const sleepMsMax = 1000;
 const afterFailureMs = 500;
+/** An abort without a reason would make an exception with its stack: with thousands of events a second, a tenth of the work. */
+const awake = "The lane is awake.";
 
 /** What a lane works with. */
 export interface LaneOptions {
@@ -37,17 +40,19 @@ export interface Lane {
 /** Makes a lane. */
 export function createLane(options: LaneOptions): Lane {
   const { accessor, mountNow, leases, revoker, settings, telemetry, clock } = options;
-  let busy = 0;
+  const places = createPlaces({ count: settings.laneConcurrency, clock });
   /** Until then the vendor's rate is for making secrets useless. By the store's clock. */
   let tidyFromMs = 0;
   let woken: WakeSource | undefined;
   let pause: Promise<void> | undefined;
-  let interrupt = new AbortController();
+  /** Ends the sleep of a lane that sleeps. */
+  let interrupt: AbortController | undefined;
   const ending = new AbortController();
 
   const wake = (source: WakeSource): void => {
     woken ??= source;
-    interrupt.abort();
+    interrupt?.abort(awake);
+    interrupt = undefined;
   };
 
   /** Acts on how an attempt ended. */
@@ -66,7 +71,7 @@ export function createLane(options: LaneOptions): Lane {
     claims: readonly Claim[],
     how: { readonly source: WakeSource; readonly haste: Haste | undefined },
   ): void => {
-    busy += claims.length;
+    places.take(claims.length);
     let told: unknown;
     const onFailure = (error: unknown): void => {
       // One claim that fails fails for all.
@@ -82,45 +87,47 @@ export function createLane(options: LaneOptions): Lane {
       void attempt
         .then((outcome) => heed(outcome, how.source))
         .catch(onFailure)
-        .finally(() => {
-          busy -= 1;
-          if (busy === settings.laneConcurrency - 1) wake("backlog");
-        });
+        .finally(places.giveBack);
     }
   };
 
   /** Takes what is due, up to the limit. Answers how long to sleep, in milliseconds. */
   const work = async (mount: Mount, source: WakeSource): Promise<number> => {
-    for (;;) {
-      await pause;
-      const free = settings.laneConcurrency - busy;
-      // Every attempt that ends wakes the lane again.
-      if (free <= 0) return sleepMsMax;
-      const touch = source === "timer";
-      // One more than can be taken tells whether there is more.
-      const { due, nextDueAtMs, nowMs } = await leases.peekDue(accessor, { limit: free + 1, touch });
-      const isCrowded = due.length > free;
-      const haste = isCrowded || nowMs < tidyFromMs ? { tidyFromMs } : undefined;
-      const claims = due.slice(0, free).map(({ id, dueAtMs }) => ({ kind: "due", id, dueAtMs }) as const);
-      if (claims.length > 0) attemptAll(mount, claims, { source, haste });
-      if (!isCrowded) return Math.max(1, Math.min(sleepMsMax, (nextDueAtMs ?? Infinity) - nowMs));
-    }
+    await pause;
+    const free = places.free();
+    const touch = source === "timer";
+    // One more than can be taken tells whether there is more.
+    const { due, nextDueAtMs, nowMs } = await leases.peekDue(accessor, { limit: free + 1, touch });
+    const isCrowded = due.length > free;
+    const haste = isCrowded || nowMs < tidyFromMs ? { tidyFromMs } : undefined;
+    const claims = due.slice(0, free).map(({ id, dueAtMs }) => ({ kind: "due", id, dueAtMs }) as const);
+    if (claims.length > 0) attemptAll(mount, claims, { source, haste });
+    if (isCrowded) wake("backlog");
+    return Math.max(1, Math.min(sleepMsMax, (nextDueAtMs ?? Infinity) - nowMs));
   };
 
   const end = (): void => {
     ending.abort();
-    interrupt.abort();
+    places.release();
+    wake("backlog");
+  };
+
+  const sleep = async (ms: number): Promise<void> => {
+    if (woken !== undefined) return;
+    interrupt = new AbortController();
+    await clock.sleep(ms, interrupt.signal);
+    interrupt = undefined;
   };
 
   const pass = async (): Promise<void> => {
+    await places.worthFilling();
+    if (ending.signal.aborted) return;
     const source = woken ?? "timer";
     woken = undefined;
-    if (!ending.signal.aborted) interrupt = new AbortController();
     // With the timer off, only what was woken is looked at, so that a lost event shows.
     const mount = source === "timer" && !settings.isTimerOn ? undefined : mountNow();
     try {
-      const sleepMs = mount ? await work(mount, source) : sleepMsMax;
-      if (woken === undefined) await clock.sleep(sleepMs, interrupt.signal);
+      await sleep(mount ? await work(mount, source) : sleepMsMax);
     } catch (error) {
       telemetry.backgroundFailed(`looking for due leases of ${mount?.path ?? accessor}`, error);
       // What woke the lane is not done yet.

@@ -1,5 +1,6 @@
+import { createAttemptLimits } from "./attempt-limits.ts";
 import { RetryLater, type SecretType, Throttled } from "./backend.ts";
-import { type Clock, startTimeout } from "./clock.ts";
+import type { Clock } from "./clock.ts";
 import { creationEndsAtMs } from "./creation-limit.ts";
 import { formatDuration } from "./duration.ts";
 import type { EngineSettings } from "./engine-settings.ts";
@@ -28,6 +29,8 @@ export interface Unmaking {
   readonly store: Checkpoint;
   /** Whether whoever asks is the one that made the secret, and makes nothing any more; others only know the limit. */
   readonly isCreationOver?: boolean;
+  /** Hears what the backend has to say to whoever asked for it. */
+  readonly warn?: (warning: string) => void;
 }
 
 /** A disarming that is under way, or has ended. */
@@ -62,7 +65,7 @@ export function createUnmaker(options: {
 
   /** Takes away what is left, beside the disarming. */
   const destroy = async (unmaking: Unmaking, { type, nowMs, disarmed, signal }: Disarming): Promise<void> => {
-    const { lease, store, isCreationOver = false } = unmaking;
+    const { lease, store, isCreationOver = false, warn } = unmaking;
     const creationLimitMs = creationEndsAtMs(lease, settings);
     let latest = lease.handle;
     let isRecorded = lease.disarmedAtMs !== undefined;
@@ -78,6 +81,7 @@ export function createUnmaker(options: {
         latest = handle;
         isRecorded = true;
       },
+      ...(warn && { warn }),
     });
     const [disarming, destroying] = await Promise.allSettled([disarmed, destroyed]);
     if (destroying.status === "fulfilled") return;
@@ -116,20 +120,23 @@ export function createUnmaker(options: {
     return "unmade";
   };
 
+  const startLimits = createAttemptLimits({
+    clock,
+    stopAfterMs: settings.attemptMs,
+    leaveAfterMs: (settings.attemptMs + settings.visibilityMs) / 2,
+  });
+
   const inTime = async <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
-    const { attemptMs, visibilityMs } = settings;
-    const limit = startTimeout(clock, attemptMs);
-    const lastLimit = startTimeout(clock, (attemptMs + visibilityMs) / 2);
+    const { stop, leave, end } = startLimits();
     try {
-      return await untilAborted(work(limit.signal), lastLimit.signal);
+      return await untilAborted(work(stop), leave);
     } catch (error) {
       const isKnown = [CoreError, RetryLater, ClaimLostError].some((known) => error instanceof known);
-      if (isKnown || !limit.signal.aborted) throw error;
-      const message = `The backend did not answer within ${formatDuration(attemptMs)}.`;
+      if (isKnown || !stop.aborted) throw error;
+      const message = `The backend did not answer within ${formatDuration(settings.attemptMs)}.`;
       throw new CoreError("BACKEND_UNAVAILABLE", message, { cause: error });
     } finally {
-      limit.stop();
-      lastLimit.stop();
+      end();
     }
   };
 

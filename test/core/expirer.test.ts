@@ -130,13 +130,15 @@ describe("the expirer", () => {
     const server = await harness.start();
     await server.mount();
     for (let at = 0; at < 20; at++) await server.issue();
-    await harness.clock.advance(50_000);
-    const before = harness.telemetry.length;
+    const sent = () => server.plug.calls.filter((call) => call === "claim").length;
     harness.leases.breakNext("claim", "before", 1000);
-    await harness.clock.advance(20_000);
-    const failures = harness.telemetry.slice(before).filter(([kind]) => kind === "backgroundFailed");
-    expect(failures.length).toBeGreaterThan(2);
-    expect(failures.length).toBeLessThan(50);
+    await harness.clock.advance(59_999);
+    expect(sent()).toBe(0);
+    // Four times within 1.75 s, then half a second's pause: ten rounds.
+    await harness.clock.advance(10 * 2250);
+    const failures = harness.telemetry.filter(([kind]) => kind === "backgroundFailed");
+    expect(failures).toHaveLength(10);
+    expect(sent()).toBe(10 * 4);
   });
 
   test("cleans up an issue that never became active, by the same loop", async () => {
