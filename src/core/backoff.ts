@@ -84,6 +84,16 @@ export function planRetry(error: unknown, failedAttempts: number, random: number
   };
 }
 
+/**
+ * The plan for an attempt that was asked for before the wait after an earlier one was over: `leftMs` of it are left. It
+ * uses no attempt and leaves the next one where it was planned, so that whoever asks again and again makes no lease
+ * irrevocable sooner than the refusals alone do. Where nothing would have been used, the plan stays as it is.
+ */
+export function heldBack(plan: RetryPlan, leftMs: number): RetryPlan {
+  if (!plan.usesAttempt || leftMs <= 0) return plan;
+  return { ...plan, afterMs: leftMs, usesAttempt: false, isIrrevocable: plan.wasIrrevocable };
+}
+
 function described(reason: CoreError): { readonly reason: CoreError; readonly error: string } {
   return { reason, error: reason.message.slice(0, errorLengthMax) };
 }

@@ -14,6 +14,8 @@ export interface StoredLease extends LeaseRef {
   /** Token of whoever works on the lease now; empty where nobody does. */
   readonly fence: string;
   readonly attempts: number;
+  /** Until when the wait lasts that the last used attempt called for; undefined where none was used. A claim does not end it. */
+  readonly backoffEndsAtMs: number | undefined;
   /** At most 200 characters. */
   readonly lastError: string;
   readonly disarmedAtMs: number | undefined;
@@ -200,7 +202,10 @@ export interface LeaseStore {
     ref: LeaseRef,
     change: { readonly fence: string; readonly isForgotten?: boolean } & LeaseIndexing,
   ): Promise<FencedOutcome>;
-  /** Records a failed attempt, ends the claim, and makes the lease due again. */
+  /**
+   * Records a failed attempt, ends the claim, and makes the lease due again. Where it uses an attempt, the back-off ends when the
+   * lease is due.
+   */
   fail(ref: LeaseRef, change: { readonly fence: string } & FailedAttempt): Promise<FencedOutcome>;
   /** Reads one lease. */
   get(ref: LeaseRef): Promise<StoredLease | undefined>;

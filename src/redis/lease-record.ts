@@ -35,6 +35,7 @@ export function readLeaseRecord(
     dueAtMs,
     fence: text("fe"),
     attempts: Number(text("at")),
+    backoffEndsAtMs: fields.has("bo") ? Number(text("bo")) : undefined,
     lastError: joinPieces(fields, "e").toString("utf8"),
     disarmedAtMs: fields.has("da") ? Number(text("da")) : undefined,
     isRenewable: fields.has("rn"),

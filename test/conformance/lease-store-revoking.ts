@@ -115,7 +115,31 @@ export function revokingConformance(scene: LeaseScene): void {
       const lease = await issue();
       await request(lease, "worker");
       await fail(lease, "worker", { usesAttempt: false });
-      expect(await scene.store.get(lease)).toMatchObject({ attempts: 0, lastError: "AWS is away" });
+      expect(await scene.store.get(lease)).toMatchObject({
+        attempts: 0,
+        backoffEndsAtMs: undefined,
+        lastError: "AWS is away",
+      });
+    });
+
+    it("remembers how long the back-off of a used attempt lasts, through claims and failures that use none", async () => {
+      const lease = await issue();
+      await request(lease, "worker");
+      await fail(lease, "worker", { retryAtMs: scene.nowMs + 40_000.5 });
+      const endsAtMs = scene.nowMs + 40_000;
+      expect(await scene.store.get(lease)).toMatchObject({ dueAtMs: endsAtMs, backoffEndsAtMs: endsAtMs });
+      for (const visibilityMs of [0, 60_000])
+        expect(await request(lease, `worker of ${visibilityMs}`, visibilityMs)).toMatchObject({
+          lease: { backoffEndsAtMs: endsAtMs },
+        });
+      await fail(lease, "worker of 60000", { usesAttempt: false, retryAtMs: scene.nowMs + 5000 });
+      expect(await scene.store.get(lease)).toMatchObject({
+        dueAtMs: scene.nowMs + 5000,
+        backoffEndsAtMs: endsAtMs,
+      });
+      await request(lease, "worker");
+      await fail(lease, "worker", { retryAtMs: scene.nowMs + 90_000 });
+      expect(await scene.store.get(lease)).toMatchObject({ backoffEndsAtMs: scene.nowMs + 90_000 });
     });
 
     it("moves the lease to irrevocable and back", async () => {

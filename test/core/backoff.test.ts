@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { RetryLater, Throttled } from "../../src/core/backend.ts";
-import { planRetry } from "../../src/core/backoff.ts";
+import { heldBack, planRetry } from "../../src/core/backoff.ts";
 import { CoreError } from "../../src/core/errors.ts";
 
 const refused = new CoreError("BACKEND_REFUSED", "No.");
@@ -115,5 +115,27 @@ describe("planRetry()", () => {
 
   test("cuts what is recorded at 200 characters", () => {
     expect(planRetry(new CoreError("BACKEND_REFUSED", "x".repeat(500)), 0, middle).error).toHaveLength(200);
+  });
+});
+
+describe("heldBack()", () => {
+  test("uses no attempt and keeps to the time that was planned, where a wait is not over", () => {
+    const plan = planRetry(refused, 3, middle);
+    expect(heldBack(plan, 5000)).toEqual({ ...plan, afterMs: 5000, usesAttempt: false });
+  });
+
+  test("lets no attempt within a wait be the last one, and takes no mark off", () => {
+    expect(heldBack(planRetry(refused, 11, middle), 1)).toMatchObject({ isIrrevocable: false });
+    expect(heldBack(planRetry(refused, 12, middle), 1)).toMatchObject({ isIrrevocable: true });
+  });
+
+  test("changes nothing once the wait is over, or where no attempt would be used", () => {
+    const due = planRetry(refused, 3, middle);
+    expect(heldBack(due, 0)).toBe(due);
+    expect(heldBack(due, -5000)).toBe(due);
+    for (const error of [storeAway, new RetryLater(away, 1000), new Throttled(away, 1000)]) {
+      const plan = planRetry(error, 12, middle);
+      expect(heldBack(plan, 3_000_000)).toBe(plan);
+    }
   });
 });

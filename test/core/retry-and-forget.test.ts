@@ -35,13 +35,14 @@ describe("retry()", () => {
     expect(harness.vendor.alive()).toEqual([]);
   });
 
-  test("says why it failed again, and leaves the lease irrevocable", async () => {
+  test("says why it failed again, and leaves the lease irrevocable, with the next attempt when it was", async () => {
     await makeIrrevocable();
+    const [{ dueAtMs } = { dueAtMs: 0 }] = harness.leases.leases();
     await expect(retry()).rejects.toMatchObject({
       code: "REVOCATION_PENDING",
       message: expect.stringContaining("The vendor refused deleteUser."),
     });
-    expect(harness.leases.leases()).toMatchObject([{ state: "irrevocable", attempts: 13 }]);
+    expect(harness.leases.leases()).toMatchObject([{ state: "irrevocable", attempts: 12, dueAtMs }]);
   });
 
   test("refuses a lease that is not being revoked, and leaves it alone", async () => {

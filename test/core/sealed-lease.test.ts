@@ -33,6 +33,7 @@ const stored: StoredLease = {
   accessor: identity.accessor,
   sealed: sealLease(barrier, identity, handle),
   dueAtMs: 6000,
+  backoffEndsAtMs: undefined,
   fence: "f",
 };
 
@@ -67,7 +68,7 @@ describe("a sealed lease", () => {
   test("of another schema is refused", () => {
     const place = `lease:${identity.accessor}:${identity.id}`;
     const sealed = barrier.seal(Buffer.from([1]), place);
-    expect(() => openLease(barrier, { ...stored, sealed })).toThrow("has schema 1, not 2.");
+    expect(() => openLease(barrier, { ...stored, sealed })).toThrow("has schema 1, not 3.");
   });
 
   test("is small enough for the store with a handle of a kilobyte", () => {

@@ -32,6 +32,7 @@ function notUsed(): Parameters<typeof type.create>[0] {
     accessor: "s_1",
     storage: { get: refuse, put: refuse, update: refuse, delete: refuse, list: refuse },
     liveLeases: refuse,
+    liveLeasesOf: refuse,
     leases: { nowMs: refuse, isKnown: refuse, adopt: refuse, isObserving: () => false },
   };
 }

@@ -34,6 +34,8 @@ export function brokenRule(
   if (after.state === "issuing" && after.fence === "") return "it is issuing, and nobody issues it";
   if (!before) return undefined;
   if (after.attempts < before.attempts) return "attempts were forgotten";
+  if (after.attempts === before.attempts && after.backoffEndsAtMs !== before.backoffEndsAtMs)
+    return "its back-off changed, and no attempt was used";
   if (before.disarmedAtMs !== undefined && after.disarmedAtMs !== before.disarmedAtMs)
     return "it was disarmed, and is so no more";
   if (after.expiresAtMs > before.expiresAtMs && call !== "renew") return `${call} made it live longer`;

@@ -21,8 +21,9 @@ export function newMemoryLease(lease: NewLease): MemoryLease {
   const expiresAtMs = Math.floor(lease.expiresAtMs);
   const sealed = new Uint8Array(lease.sealed);
   const fixed = { accessor, id, role, fence, isRenewable, expiresAtMs, sealed };
-  const initial = { state: "issuing" as LeaseState, attempts: 0, lastError: "", disarmedAtMs: undefined };
-  return { ...fixed, ...initial, dueAtMs: Math.floor(lease.graceEndsAtMs), isAnnounced: false };
+  const initial = { state: "issuing" as LeaseState, attempts: 0, lastError: "" };
+  const unset = { disarmedAtMs: undefined, backoffEndsAtMs: undefined };
+  return { ...fixed, ...initial, ...unset, dueAtMs: Math.floor(lease.graceEndsAtMs), isAnnounced: false };
 }
 
 /** Makes a record due, which is told anew. */
@@ -36,7 +37,9 @@ export function applyFailure(lease: MemoryLease, attempt: FailedAttempt): void {
   lease.state = attempt.isIrrevocable ? "irrevocable" : "revoking";
   lease.fence = "";
   lease.lastError = [...attempt.error].slice(0, errorCharactersMax).join("");
-  if (attempt.usesAttempt) lease.attempts += 1;
+  if (!attempt.usesAttempt) return;
+  lease.attempts += 1;
+  lease.backoffEndsAtMs = Math.floor(attempt.retryAtMs);
 }
 
 /** A copy of a record, as the store shows it. */

@@ -23,10 +23,19 @@ interface UserHandle extends JsonObject {
 /** How long the vendor's own end of a secret of `brief/` is away. */
 export const briefMs = 30_000;
 
-/** Secrets that are a user with one key; the key is what works. */
-function userType(vendor: ScriptedVendor) {
+/** How far ahead of a lease the vendor is told of its end where renewals spare themselves calls by that, in milliseconds. */
+export const thriftyReachMs = 20_000;
+
+/**
+ * Secrets that are a user with one key; the key is what works. With a reach, the vendor is told of an end so far ahead, and a renewal
+ * that stays within it asks nothing of the vendor, as long as what the handle says can be relied on.
+ */
+function userType(
+  vendor: ScriptedVendor,
+  { name, reachMs }: { readonly name: string; readonly reachMs: number },
+) {
   return defineSecretType<{ readonly role: string }, UserHandle>({
-    name: "user",
+    name,
     plan: (_input, { leaseUuid }) => ({
       user: `user-${leaseUuid}`,
       keyId: "",
@@ -35,17 +44,25 @@ function userType(vendor: ScriptedVendor) {
     }),
     async create(handle, { expiresAtMs, signal }) {
       try {
-        await vendor.createUser(handle.user, expiresAtMs, signal);
+        await vendor.createUser(handle.user, expiresAtMs + reachMs, signal);
       } catch (error) {
         throw hasCode(error, "BACKEND_REFUSED") ? new NothingCreated(error) : error;
       }
       signal.throwIfAborted();
       const { keyId, secretKey } = await vendor.createKey(handle.user, signal);
-      return { secret: { access_key: keyId, secret_key: secretKey }, handle: { ...handle, keyId } };
+      const renewedToMs = reachMs === 0 ? 0 : expiresAtMs + reachMs;
+      return {
+        secret: { access_key: keyId, secret_key: secretKey },
+        handle: { ...handle, keyId, renewedToMs },
+      };
     },
-    async renew(handle, { expiresAtMs, signal }) {
-      await vendor.moveExpiry(handle.user, expiresAtMs, signal);
-      return { ...handle, renewedToMs: expiresAtMs };
+    async renew(handle, { expiresAtMs, toldExpiresAtMs, signal }) {
+      const fits = (endMs: number) => endMs <= handle.renewedToMs && handle.renewedToMs - endMs <= reachMs;
+      const isRelied = reachMs > 0 && toldExpiresAtMs !== undefined && fits(toldExpiresAtMs);
+      if (isRelied && fits(expiresAtMs)) return undefined;
+      const renewedToMs = expiresAtMs + reachMs;
+      await vendor.moveExpiry(handle.user, renewedToMs, signal);
+      return { ...handle, renewedToMs };
     },
     planReissue: (handle) => ({ ...handle, keyId: "" }),
     async reissue(handle, { signal }) {
@@ -60,6 +77,8 @@ function userType(vendor: ScriptedVendor) {
     },
     async destroy(handle, { disarmed, signal, nowMs, createsEndedAtMs, checkpoint }) {
       await disarmed;
+      // One that was still being made while the others were deleted.
+      if (vendor.users.get(handle.user)?.keys.size) await vendor.deleteKeys(handle.user, signal);
       if (!handle.isDeleteSent) await checkpoint({ ...handle, isDeleteSent: true });
       const wasThere = await vendor.deleteUser(handle.user, signal);
       if (wasThere || handle.isDeleteSent || nowMs >= createsEndedAtMs) return;
@@ -92,13 +111,18 @@ export function createScriptedBackend(vendor: ScriptedVendor): BackendType {
     summary: "Secrets of a vendor that a test scripts.",
     description: "Used by the tests of the core.",
     create: (context) => {
-      const user = userType(vendor);
-      return { paths: paths(context, user), secretTypes: [user.type, briefType.type] };
+      const user = userType(vendor, { name: "user", reachMs: 0 });
+      const thrifty = userType(vendor, { name: "thrifty", reachMs: thriftyReachMs });
+      return { paths: paths(context, user, thrifty), secretTypes: [user.type, thrifty.type, briefType.type] };
     },
   };
 }
 
-function paths({ storage }: BackendContext, user: ReturnType<typeof userType>) {
+function paths(
+  { storage }: BackendContext,
+  user: ReturnType<typeof userType>,
+  thrifty: ReturnType<typeof userType>,
+) {
   const name = stringField("Name of the role.", {
     pattern: { regexp: /^[\w+=,.@-]{1,64}$/, words: "a role name" },
   });
@@ -124,6 +148,21 @@ function paths({ storage }: BackendContext, user: ReturnType<typeof userType>) {
             const maxLeases = numberOf(role?.["max_leases"]);
             return { issue: user.issue({ role: params.name, input: { role: params.name }, ttl, maxLeases }) };
           },
+        },
+      },
+    }),
+    definePath({
+      pattern: "thrifty/:name",
+      summary: "A secret whose renewals spare themselves calls.",
+      description: "Makes a user with a key.",
+      params: { name },
+      fields: {},
+      operations: {
+        read: {
+          summary: "Issue a secret.",
+          handle: async ({ params }) => ({
+            issue: thrifty.issue({ role: params.name, input: { role: params.name }, ttl: {} }),
+          }),
         },
       },
     }),

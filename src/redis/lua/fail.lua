@@ -17,7 +17,10 @@ local state, held = unpack(redis.call('HMGET', lease_key, 'st', 'fe'))
 if held ~= fence then return { now, 'stale' } end
 
 redis.call('HDEL', lease_key, 'fe')
-if uses == '1' then redis.call('HINCRBY', lease_key, 'at', 1) end
+if uses == '1' then
+  redis.call('HINCRBY', lease_key, 'at', 1)
+  redis.call('HSET', lease_key, 'bo', retry)
+end
 set_pieces(lease_key, 'e', message)
 make_due(due_key, ttl_key, id, tonumber(retry), now)
 set_state(lease_key, count_key, state, next_state)

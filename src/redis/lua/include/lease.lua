@@ -6,6 +6,7 @@
 --   ex  when it expires, in ms
 --   fe  fence of whoever works on it; absent where nobody does
 --   at  failed attempts; absent where there were none
+--   bo  when the wait after the last of them ends, in ms
 --   rn  "1" where it is renewable; absent where not
 --   da  when its secret was made useless, in ms; absent where it was not
 --   0, 1, ...    identity and handle, sealed, in pieces
