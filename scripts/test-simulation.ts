@@ -17,9 +17,18 @@ import { replayCommand } from "../test/simulation/seeds.ts";
 /** With fewer seeds than this, not every fault can be expected to strike. */
 const seedsForEveryFault = 100;
 
+/** Seeds between two lines that say how far a run is. */
+const tellEvery = 500;
+
+/**
+ * How many seeds one thread plays. What a killed process waits for is never settled, and Node keeps whatever listens to a
+ * signal made by `AbortSignal.any` until that is; so a thread grows by a third of a megabyte a seed, and ends with it.
+ */
+const seedsOfThreadMax = 200;
+
+/** Seeds that one thread plays: `from` up to, and without, `to`. */
 interface Share {
   readonly from: number;
-  readonly step: number;
   readonly to: number;
 }
 
@@ -68,7 +77,7 @@ async function playOne(seed: number, isTraced: boolean): Promise<number> {
   return run.violation ? 1 : 0;
 }
 
-/** Shares the seeds out to a thread for each core. */
+/** Shares the seeds out to threads, as many at a time as there are cores. */
 async function playMany(from: number, count: number): Promise<number> {
   const startedMs = performance.now();
   const sums: Sums = {
@@ -82,34 +91,46 @@ async function playMany(from: number, count: number): Promise<number> {
     faults: new Map(),
   };
   const broken: SimulationRun[] = [];
-  const threads = Math.min(availableParallelism(), count);
-  const workers = Array.from(
-    { length: threads },
-    (_, number) =>
-      new Worker(new URL(import.meta.url), {
-        workerData: { from: from + number, step: threads, to: from + count } satisfies Share,
-      }),
-  );
-  await Promise.all(
-    workers.map(
-      (worker) =>
-        new Promise<void>((resolve, reject) => {
-          worker.on("message", (run: SimulationRun) => {
-            addUp(sums, run);
-            if (!run.violation) return;
-            broken.push(run);
-            for (const each of workers) each.postMessage("stop");
-          });
-          worker.on("error", reject);
-          worker.on("exit", () => resolve());
-        }),
-    ),
-  );
+  const lanes = Math.min(availableParallelism(), count);
+  const shareMax = Math.min(seedsOfThreadMax, Math.ceil(count / lanes));
+  const workers = new Set<Worker>();
+  let next = from;
+  const stop = (): void => {
+    next = Number.POSITIVE_INFINITY;
+    for (const each of workers) each.postMessage("stop");
+  };
+  const play = (share: Share): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const worker = new Worker(new URL(import.meta.url), { workerData: share });
+      workers.add(worker);
+      worker.on("message", (run: SimulationRun) => {
+        addUp(sums, run);
+        if (sums.seeds % tellEvery === 0) process.stderr.write(`${sums.seeds} seeds of ${count}\n`);
+        if (!run.violation) return;
+        broken.push(run);
+        stop();
+      });
+      worker.on("error", reject);
+      worker.on("exit", () => {
+        workers.delete(worker);
+        resolve();
+      });
+    });
+  const playShares = async (): Promise<void> => {
+    while (next < from + count) {
+      const share = { from: next, to: Math.min(next + shareMax, from + count) };
+      next = share.to;
+      await play(share);
+    }
+  };
+  // Tells what there is so far.
+  process.once("SIGINT", stop).once("SIGTERM", stop);
+  await Promise.all(Array.from({ length: lanes }, playShares));
   broken.sort((one, other) => one.seed - other.seed);
   tell(sums, performance.now() - startedMs);
   for (const run of broken) report(run);
   const missing = faultKinds.filter((kind) => !sums.faults.has(kind));
-  const mustStrike = broken.length === 0 && count >= seedsForEveryFault;
+  const mustStrike = broken.length === 0 && sums.seeds >= seedsForEveryFault;
   if (mustStrike && missing.length > 0) {
     process.stdout.write(
       `\nNever struck: ${missing.join(", ")}. A fault that never strikes proves nothing.\n`,
@@ -119,13 +140,13 @@ async function playMany(from: number, count: number): Promise<number> {
   return broken.length > 0 ? 1 : 0;
 }
 
-/** Plays every `step`th seed, in a thread of its own, until one breaks or it is told to stop. */
-async function playShare({ from, step, to }: Share): Promise<void> {
+/** Plays seeds one after the other, in a thread of its own, until it is told to stop. */
+async function playShare({ from, to }: Share): Promise<void> {
   let isStopped = false;
   parentPort?.on("message", () => {
     isStopped = true;
   });
-  for (let seed = from; seed < to && !isStopped; seed += step) {
+  for (let seed = from; seed < to && !isStopped; seed++) {
     parentPort?.postMessage(await runSimulation(seed));
   }
   parentPort?.close();

@@ -45,6 +45,8 @@ export interface AwsAccount {
   /** Runs one call at this moment. Throws `AwsFailure`. */
   createUser(name: string, user: Pick<AwsUser, "path" | "tags" | "isLate">): void;
   getUser(name: string): { readonly path: string; readonly tags: Tags };
+  /** Names and paths of the users that are seen, below a path. */
+  listUsers(pathPrefix: string): readonly { readonly user: string; readonly path: string }[];
   deleteUser(name: string): void;
   tagUser(name: string, tags: Tags): void;
   putInlinePolicy(name: string, policy: string, document: string): void;
@@ -136,6 +138,10 @@ export function createAwsAccount(options: {
       const ghost = ghosts.get(name);
       return ghost && ghost.untilMs > nowMs() ? ghost.user : shown(name);
     },
+    listUsers: (pathPrefix) =>
+      [...users.values()]
+        .filter(({ path, visibleAtMs }) => path.startsWith(pathPrefix) && visibleAtMs <= nowMs())
+        .map(({ name: user, path }) => ({ user, path })),
     deleteUser(name) {
       const user = shown(name);
       const left = belongings.find((belonging) => idsOf(user, belonging).length > 0);

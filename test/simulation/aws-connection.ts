@@ -34,7 +34,10 @@ export function connectAws(options: {
   readonly faults: Faults;
   readonly trace: Trace;
   readonly callPoints: CallPoints;
+  /** Whether this is the connection of the mount whose AWS may hang. */
+  readonly mayHang?: boolean;
 }): Iam {
+  const { mayHang = false } = options;
   const { account, process, scheduler, random, faults, trace, callPoints } = options;
   const unknown = (code: string, message: string) => awsFailure("unknown", code, message);
 
@@ -44,6 +47,7 @@ export function connectAws(options: {
     const struck = (kind: FaultKind): boolean => faults.strikes(kind);
     const refused = (failure: AwsFailure): Fate => ({ hasEffect: false, effectMs, failure });
     const done = (failure: AwsFailure | "never"): Fate => ({ hasEffect: true, effectMs, failure });
+    if (mayHang && struck("aws: one mount hangs")) return { hasEffect: false, effectMs, failure: "never" };
     if (struck("aws: unreachable")) return refused(unknown("ECONNREFUSED", "connect ECONNREFUSED"));
     if (struck("aws: black hole")) return { hasEffect: false, effectMs, failure: "never" };
     if (struck("aws: throttled")) return refused(awsFailure("throttled", "Throttling", "Rate exceeded"));
@@ -117,6 +121,8 @@ export function connectAws(options: {
     createUser: ({ user, path, tags, signal }) =>
       call("createUser", user, signal, (isLate) => account.createUser(user, { path, tags, isLate })),
     getUser: ({ user, signal }) => call("getUser", user, signal, () => account.getUser(user)),
+    listUsers: ({ pathPrefix, signal }) =>
+      call("listUsers", pathPrefix, signal, () => account.listUsers(pathPrefix)),
     deleteUser: ({ user, signal }) => call("deleteUser", user, signal, () => account.deleteUser(user)),
     tagUser: ({ user, tags, signal }) => call("tagUser", user, signal, () => account.tagUser(user, tags)),
     putInlinePolicy: ({ user, policy, document, signal }) =>

@@ -1,13 +1,13 @@
 import type { SecretReply } from "../../src/core/requests.ts";
 import { createAsk } from "./ask.ts";
+import { hasHangingMount } from "./fault-plan.ts";
 import type { Invariants } from "./invariants.ts";
 import type { Told } from "./ledger.ts";
 import type { Server, Servers } from "./servers.ts";
-import { roleNames, setUpMount } from "./set-up.ts";
+import { hangingMount, lastingMount, roleNames, setUpMount } from "./set-up.ts";
 import type { World } from "./world.ts";
 
-/** The mount that stays, and one that comes and goes. */
-const lastingMount = "aws";
+/** The mount that comes and goes. */
 const passingMount = "tmp";
 
 /** Those who use the servers. */
@@ -26,13 +26,14 @@ export function createCallers(options: {
   readonly count: number;
 }): Callers {
   const { world, servers, invariants, count } = options;
-  const { scheduler, ledger, faults, redis } = world;
+  const { scheduler, ledger, faults, redis, operator } = world;
   const random = world.random("callers");
   const ask = createAsk(world, invariants, random);
   let isStopped = false;
   let repeats = 0;
   let passingAccessor = "";
   let isPassingThere = false;
+  let isHangingThere = false;
 
   const live = (): readonly Told[] =>
     [...ledger.told.values()].filter((told) => !told.isOver && told.expiresAtMs > redis.nowMs() + 1000);
@@ -54,7 +55,9 @@ export function createCallers(options: {
   };
 
   const issue = (server: Server): void => {
-    const mount = isPassingThere && random.chance(0.25) ? passingMount : lastingMount;
+    const isElsewhere = isPassingThere && random.chance(0.25);
+    const isHanging = isHangingThere && random.chance(0.3);
+    const mount = isHanging ? hangingMount : isElsewhere ? passingMount : lastingMount;
     const path = `${mount}/creds/${random.pick(roleNames)}`;
     const data = random.chance(0.4) ? { ttl: random.whole(3, 60) } : {};
     const idempotencyKey = random.chance(0.3) ? `key-${++repeats}` : undefined;
@@ -172,11 +175,19 @@ export function createCallers(options: {
   };
 
   /** An operator, who says go where servers observe because the storage lost something, and looks after what is irrevocable. */
+  let goesAtMs: number | undefined;
+  const sayGo = (server: Server): void => {
+    goesAtMs ??= scheduler.nowMs() + random.between(0, 30_000);
+    if (scheduler.nowMs() < goesAtMs) return;
+    goesAtMs = undefined;
+    const onEnd = operator.sayGo();
+    ask({ ...{ server, name: "operatorResume", input: {} }, onEnd });
+  };
   const operate = (): void => {
     scheduler.after(5000, operate);
     const [server] = servers.ready();
     const observing = servers.ready().find(({ core }) => core.isObserving());
-    if (observing) ask({ ...{ server: observing, name: "operatorResume", input: {} }, onEnd: () => {} });
+    if (observing) sayGo(observing);
     if (!server || !isStopped) return;
     const input = {
       prefix: `${lastingMount}/`,
@@ -209,11 +220,22 @@ export function createCallers(options: {
     else lookAround(server);
   };
 
+  // A backup may be older than the mount.
+  redis.onRestored(() =>
+    scheduler.after(random.between(10_000, 40_000), () =>
+      setUpMount({ world, servers, ask }, lastingMount, () => {}),
+    ),
+  );
+
   return {
     begin(onReady) {
       setUpMount({ world, servers, ask }, lastingMount, () => {
         onReady();
         mountPassing();
+        if (hasHangingMount(world.seed))
+          setUpMount({ world, servers, ask }, hangingMount, () => {
+            isHangingThere = true;
+          });
         for (let number = 0; number < count; number++) act();
         operate();
       });

@@ -25,7 +25,46 @@ const windowKinds: readonly { readonly kind: FaultKind; readonly rates: readonly
   { kind: "aws: creation seen late", rates: [0.5, 1] },
   { kind: "aws: deletion seen late", rates: [0.5, 1] },
   { kind: "caller: reply lost", rates: [0.1, 0.5] },
+  { kind: "watcher: lagging", rates: [0.2, 1] },
 ];
+
+/** Whether Redis comes back from a backup in the run of a seed: one of its work, or one of the time before it had any. */
+export function restores(seed: number): "backup" | "empty" | undefined {
+  if (seed % 8 !== 6) return undefined;
+  return seed % 16 === 6 ? "empty" : "backup";
+}
+
+/** Whether the AWS of one mount answers nothing for a while, and all else goes well. */
+export function hasHangingMount(seed: number): boolean {
+  return seed % 24 === 17;
+}
+
+/**
+ * Has a brand-new Redis go down in some runs, so that it loses what was written first: the keyring. In some of these the
+ * servers get no processor time just then, and another one that starts makes a keyring of its own.
+ */
+export function planFirstSecond({ random, redis, scheduler }: World, servers: Servers): void {
+  const chance = random("first second");
+  if (redis.durability === "always" || !chance.chance(0.4)) return;
+  const downMs = chance.between(50, 500);
+  const isReplaced = chance.chance(0.5);
+  scheduler.after(chance.between(1, 900), () => {
+    redis.crash(downMs);
+    if (!isReplaced) return;
+    for (const { process } of servers.ready()) process.stall(downMs + 700);
+    scheduler.after(downMs, () => servers.start(1));
+  });
+}
+
+function planRestore({ seed, scheduler, redis, faults }: World, random: Random, untilMs: number): void {
+  const lengthMs = untilMs - scheduler.nowMs();
+  const isEmptied = restores(seed) === "empty";
+  if (!isEmptied) scheduler.after(random.between(0, lengthMs * 0.3), redis.backUp);
+  scheduler.after(random.between(lengthMs * 0.5, lengthMs * 0.8), () => {
+    if (redis.restore(random.between(500, 5000)))
+      faults.fired(isEmptied ? "redis: emptied" : "redis: restored from a backup");
+  });
+}
 
 /** Opens windows and does faults until a time, after which nothing goes wrong any more. */
 export function planFaults(world: World, servers: Servers, untilMs: number): void {
@@ -33,7 +72,11 @@ export function planFaults(world: World, servers: Servers, untilMs: number): voi
   const random = world.random("fault plan");
   const nowMs = scheduler.nowMs();
   const lengthMs = untilMs - nowMs;
-  // One run in twelve has no faults: what goes wrong then is wrong.
+  // One run in twelve has no faults, but for one mount's in half of them: what goes wrong then is wrong.
+  if (hasHangingMount(world.seed)) {
+    const fromMs = nowMs + lengthMs * 0.3;
+    faults.open({ kind: "aws: one mount hangs", fromMs, toMs: untilMs, rate: 1 });
+  }
   if (world.seed % 12 === 5) return;
 
   const windows = random.whole(1, 9);
@@ -43,6 +86,7 @@ export function planFaults(world: World, servers: Servers, untilMs: number): voi
     const toMs = Math.min(untilMs, fromMs + random.between(2000, random.pick([6000, 15_000, 40_000])));
     faults.open({ kind, fromMs, toMs, rate: random.pick(rates) });
   }
+  if (restores(world.seed) !== undefined) planRestore(world, random, untilMs);
   const acts = actsOf({ world, servers, random, untilMs });
   const count = random.whole(1, 8);
   for (let number = 0; number < count; number++) {

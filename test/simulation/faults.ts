@@ -13,6 +13,10 @@ export const faultKinds = [
   "redis: restart, tail lost",
   "redis: failover, tail lost",
   "redis: failover, acknowledged kept",
+  "redis: restored from a backup",
+  "redis: emptied",
+  "redis: keyring lost",
+  "redis: keyring replaced",
   "redis: clock forward",
   "redis: clock back",
   "redis: events cut",
@@ -28,6 +32,7 @@ export const faultKinds = [
   "aws: access denied",
   "aws: delete conflict",
   "aws: slow",
+  "aws: one mount hangs",
   "aws: creation seen late",
   "aws: deletion seen late",
   "server: crash",
@@ -37,13 +42,20 @@ export const faultKinds = [
   "server: stall past its claim",
   "server: clock jump",
   "server: restart in order",
+  "server: only observes",
   "caller: hung up",
   "caller: reply lost",
   "caller: sent again",
+  "watcher: hung up",
+  "watcher: lagging",
+  "watcher: told of a gap",
 ] as const;
 
 /** One kind of fault. */
 export type FaultKind = (typeof faultKinds)[number];
+
+/** Faults that make no lease of another caller, or of another mount, end late. */
+const harmless = /^(caller|watcher|aws: one mount hangs)/;
 
 /** A time in which calls are struck by a fault. Times are true ones. */
 export interface FaultWindow {
@@ -65,7 +77,7 @@ export interface Faults {
   /** Counts a fault that was done. */
   fired(kind: FaultKind): void;
   readonly counts: ReadonlyMap<FaultKind, number>;
-  /** True time of the last fault; the beginning where there was none. */
+  /** True time of the last fault that may make any lease end late; -Infinity where there was none. */
   readonly lastAtMs: number;
 }
 
@@ -78,13 +90,13 @@ export function createFaults(options: {
   const { nowMs, random, trace } = options;
   const windows = new Map<FaultKind, FaultWindow[]>();
   const counts = new Map<FaultKind, number>();
-  let lastAtMs = nowMs();
+  let lastAtMs = Number.NEGATIVE_INFINITY;
 
   const openWindow = (kind: FaultKind): FaultWindow | undefined =>
     windows.get(kind)?.find(({ fromMs, toMs }) => fromMs <= nowMs() && nowMs() < toMs);
   const fired = (kind: FaultKind): void => {
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
-    lastAtMs = nowMs();
+    if (!harmless.test(kind)) lastAtMs = nowMs();
     trace.add(`fault ${kind}`);
   };
 

@@ -18,7 +18,6 @@ import { callerKey, idempotencyKey, leaseKey, mountKey, ttlKey } from "./redis-k
 
 const skewMaxMs = 1000;
 const goneMemoryMs = 24 * 3_600_000;
-const eventsMax = 10_000;
 const errorCharactersMax = 200;
 
 /** A record as it is stored; when the lease is due stands in the due set alone. */
@@ -91,7 +90,7 @@ function tell(
     ...{ expiresAtMs: undefined, state: undefined },
     ...event,
   };
-  access.write({ kind: "xadd", key: mountKey(accessor, "events"), entry, lengthMax: eventsMax });
+  access.write({ kind: "xadd", key: mountKey(accessor, "events"), entry, lengthMax: access.eventsMax });
 }
 
 /** Stores a lease in state `issuing`. */
@@ -125,7 +124,8 @@ export function begin(access: RedisAccess, lease: NewLease): BeginOutcome {
       expiresAtMs: Math.floor(lease.expiresAtMs),
       fence,
     },
-    ...{ attempts: 0, lastError: "", disarmedAtMs: undefined, isRenewable: lease.isRenewable },
+    ...{ attempts: 0, backoffEndsAtMs: undefined, lastError: "", disarmedAtMs: undefined },
+    isRenewable: lease.isRenewable,
   });
   makeDue(access, lease, lease.graceEndsAtMs);
   access.write({ kind: "zadd", key: mountKey(accessor, "ids"), member: id, score: 0 });
@@ -286,12 +286,13 @@ export function fail(
   const record = recordOf(access, ref);
   if (record?.fence !== change.fence) return "stale";
   const state: LeaseState = change.isIrrevocable ? "irrevocable" : "revoking";
+  const retryAtMs = Math.floor(change.retryAtMs);
   write(access, ref, {
     ...record,
     ...{ state, fence: "", lastError: [...change.error].slice(0, errorCharactersMax).join("") },
-    attempts: record.attempts + (change.usesAttempt ? 1 : 0),
+    ...(change.usesAttempt && { attempts: record.attempts + 1, backoffEndsAtMs: retryAtMs }),
   });
-  makeDue(access, ref, change.retryAtMs);
+  makeDue(access, ref, retryAtMs);
   move(access, ref, record.state, state);
   tell(access, ref, { kind: "fail", state });
   return "done";

@@ -114,9 +114,10 @@ export function createModelLeaseStore(connection: RedisConnection): LeaseStore {
       const seen = numberOf(after);
       return connection.call({ name: "readEvents" }, ({ keys }) => {
         const all = keys.stream(mountKey(accessor, "events")) as readonly StoredEvent[];
-        const [first] = all.filter(({ position }) => numberOf(position) > seen);
-        const hasGap = first !== undefined && numberOf(first.position) > seen + 1;
-        return { events: all.filter(({ position }) => numberOf(position) > seen).slice(0, limit), hasGap };
+        const later = all.filter(({ position }) => comparePositions(position, after) > 0);
+        const [first] = later;
+        const hasGap = first !== undefined && numberOf(first.position) !== seen + 1;
+        return { events: later.slice(0, limit), hasGap };
       });
     },
     newestEvent: (accessor) =>
@@ -180,6 +181,13 @@ function assertFence(fence: string): void {
 function assertSealed(sealed: Uint8Array): void {
   if (sealed.length > sealedBytesMax)
     throw new Error(`A sealed lease of ${sealed.length} bytes is over the limit of ${sealedBytesMax}.`);
+}
+
+/** Compares positions as Redis does: by time first. `""` comes before all. */
+export function comparePositions(one: string, other: string): number {
+  const [oneMs = 0, oneNumber = 0] = one.split("-").map(Number);
+  const [otherMs = 0, otherNumber = 0] = other.split("-").map(Number);
+  return oneMs - otherMs || oneNumber - otherNumber;
 }
 
 /** The number within a position, which is `<ms>-<number>`; 0 for the very first. */

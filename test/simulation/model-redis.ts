@@ -28,6 +28,8 @@ export interface RedisAccess {
   readonly keys: Keyspace;
   /** Redis's time. */
   readonly nowMs: number;
+  /** How many events of a mount are kept. */
+  readonly eventsMax: number;
   write(command: Command): void;
   /** Looks at a key with an expiry, which makes Redis find that it has expired. */
   touch(key: string): void;
@@ -51,6 +53,12 @@ export interface ModelRedis {
   ): { readonly result: T; readonly transaction: Transaction };
   /** Goes down, and comes back after `downMs` with what was safe. */
   crash(downMs: number): void;
+  /** Copies what is stored now, to be restored later. */
+  backUp(): void;
+  /** Goes down, and comes back after `downMs` as it was backed up; not where it is down, or was never backed up. */
+  restore(downMs: number): boolean;
+  /** How often it went down: what was sent to an earlier run of it reaches no later one. */
+  readonly crashes: number;
   jumpClock(ms: number): void;
   /** Drops some keys that only serve to give events, as an eviction of volatile keys does. */
   evictEventKeys(): void;
@@ -59,6 +67,8 @@ export interface ModelRedis {
   onDown(listener: () => void): void;
   /** Tells of transactions that are lost for good, and of every record that one of them left behind otherwise than before. */
   onLost(listener: (lost: readonly Transaction[]) => void): void;
+  /** Tells when it is back as it was backed up, after what is lost was told. */
+  onRestored(listener: () => void): void;
   /** Tells of every transaction. */
   onTransaction(listener: (transaction: Transaction) => void): void;
 }
@@ -70,17 +80,22 @@ export function createModelRedis(options: {
   readonly random: Random;
   readonly faults: Faults;
   readonly trace: Trace;
+  /** How many events of a mount are kept, or so; 10,000 unless told. */
+  readonly eventsMax?: number;
 }): ModelRedis {
-  const { durability, scheduler, random, faults, trace } = options;
+  const { eventsMax = 10_000, durability, scheduler, random, faults, trace } = options;
   let keys = createKeyspace();
   /** What would survive the loss of the server, but for `journal`. */
-  const safe = createKeyspace();
+  let safe = createKeyspace();
   let journal: Transaction[] = [];
+  let backup: { readonly keys: Keyspace; readonly since: Transaction[] } | undefined;
+  let crashes = 0;
   let isUp = true;
   let offsetMs = 0;
   let lastSafeAtMs = 0;
   const subscribers = new Set<Subscriber>();
   const downListeners: (() => void)[] = [];
+  const restoreListeners: (() => void)[] = [];
   const lossListeners: ((lost: readonly Transaction[]) => void)[] = [];
   const transactionListeners: ((transaction: Transaction) => void)[] = [];
 
@@ -129,8 +144,15 @@ export function createModelRedis(options: {
     });
   };
 
-  /** Comes back with what was safe. Keys that expired meanwhile are dropped in silence. */
-  const comeBack = (downAtMs: number): void => {
+  /** Takes what was backed up for all that there is. Answers what was done since. */
+  const restoreKeys = (from: NonNullable<typeof backup>): readonly Transaction[] => {
+    safe = from.keys.clone();
+    keys = from.keys.clone();
+    journal = [];
+    return from.since.splice(0);
+  };
+  /** Keeps what was safe. Answers what was not. */
+  const keepSafe = (downAtMs: number): readonly Transaction[] => {
     const isLost = ({ safeAtMs }: Transaction) => safeAtMs > downAtMs;
     const lost = journal.filter(isLost);
     if (durability !== "always") {
@@ -140,6 +162,10 @@ export function createModelRedis(options: {
       journal = [];
       keys = safe.clone();
     }
+    return lost;
+  };
+  /** Comes back. Keys that expired meanwhile are dropped in silence. */
+  const comeBack = (lost: readonly Transaction[]): void => {
     isUp = true;
     for (const [key, { expiresAtMs }] of [...keys.values]) {
       if (expiresAtMs === undefined) continue;
@@ -148,6 +174,14 @@ export function createModelRedis(options: {
     }
     trace.add(`redis up, ${lost.length} transactions lost`);
     for (const listener of lossListeners) listener(lost);
+  };
+  const goDown = (downMs: number, back: (downAtMs: number) => void): void => {
+    isUp = false;
+    crashes += 1;
+    trace.add("redis down");
+    const downAtMs = scheduler.nowMs();
+    for (const listener of downListeners) listener();
+    scheduler.after(downMs, () => back(downAtMs));
   };
 
   return {
@@ -169,20 +203,33 @@ export function createModelRedis(options: {
         if (command.expiresAtMs <= nowMs()) keys.apply({ kind: "del", key: command.key });
         else awaitExpiry(command.key, command.expiresAtMs);
       };
-      const result = work({ keys, nowMs: nowMs(), write, touch });
+      const result = work({ keys, nowMs: nowMs(), eventsMax, write, touch });
       const transaction: Transaction = { name, ref, commands, safeAtMs: safeAtMs(), isAcknowledged: false };
       if (durability !== "always" && commands.length > 0) journal.push(transaction);
+      if (commands.length > 0) backup?.since.push(transaction);
       if (commands.length > 0) for (const listener of transactionListeners) listener(transaction);
       return { result, transaction };
     },
     crash(downMs) {
-      if (!isUp) return;
-      isUp = false;
-      trace.add("redis down");
-      const downAtMs = scheduler.nowMs();
-      for (const listener of downListeners) listener();
-      scheduler.after(downMs, () => comeBack(downAtMs));
+      if (isUp) goDown(downMs, (downAtMs) => comeBack(keepSafe(downAtMs)));
     },
+    get crashes() {
+      return crashes;
+    },
+    backUp() {
+      backup = { keys: keys.clone(), since: [] };
+      trace.add("redis backed up");
+    },
+    restore(downMs) {
+      const from = backup;
+      if (!isUp || !from) return false;
+      goDown(downMs, () => {
+        comeBack(restoreKeys(from));
+        for (const listener of restoreListeners) listener();
+      });
+      return true;
+    },
+    onRestored: (listener) => void restoreListeners.push(listener),
     jumpClock(ms) {
       offsetMs += ms;
       trace.add(`redis clock ${ms}`);

@@ -13,7 +13,7 @@ export function createModelStorage(connection: RedisConnection): Storage {
       connection.call({ name: "data get" }, (access) => bytesAt(access, dataKey(accessor, path))),
     put: (accessor, path, value, options = {}) =>
       connection.call({ name: "data put", isChange: true, needsMemory: true }, (access) => {
-        assertWritable(access, accessor, path);
+        assertWritable(access, accessor, path, options);
         const key = dataKey(accessor, path);
         if (options.expected !== undefined && !isSame(bytesAt(access, key), options.expected)) return false;
         access.write({ kind: "set", key, value: new Uint8Array(value) });
@@ -86,8 +86,14 @@ function bytesAt({ keys }: RedisAccess, key: string): Uint8Array | undefined {
   return value instanceof Uint8Array ? new Uint8Array(value) : undefined;
 }
 
-function assertWritable({ keys }: RedisAccess, accessor: string, path: string): void {
-  if (keys.values.get(mountKey(accessor, "state"))?.value === "mounted") return;
+function assertWritable(
+  { keys }: RedisAccess,
+  accessor: string,
+  path: string,
+  { whileUnmounting = false }: { readonly whileUnmounting?: boolean } = {},
+): void {
+  const state = keys.values.get(mountKey(accessor, "state"))?.value;
+  if (state === "mounted" || (whileUnmounting && state === "unmounting")) return;
   const message = `Cannot change ${quote(path)}: its mount is being unmounted. Mount again to write.`;
   throw new CoreError("MOUNT_UNMOUNTING", message, { details: { path } });
 }

@@ -111,9 +111,10 @@ export function connectRedis(options: {
       if (faults.strikes("redis: connection reset")) process.after(random.between(0, 4), reset, "network");
       if (faults.strikes("redis: black hole")) return;
       const isReplyLost = faults.strikes("redis: reply lost");
+      const { crashes } = redis;
 
       const takeEffect = (): void => {
-        if (mine.isDropped || !redis.isUp) return;
+        if (mine.isDropped || !redis.isUp || redis.crashes !== crashes) return;
         if (asked.needsMemory && faults.strikes("redis: out of memory")) {
           answer(0, () => reject(unavailable("Redis is full.")));
           return;

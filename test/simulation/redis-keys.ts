@@ -52,3 +52,8 @@ export function refOfLeaseKey(key: string): LeaseRef | undefined {
 
 /** The key of what operators have noted. */
 export const operatorKey = `${prefix}operator`;
+
+/** The mount of the key of its events; undefined for every other key. */
+export function accessorOfEventsKey(key: string): string | undefined {
+  return /^lh:\{([^}]+)\}:events$/.exec(key)?.[1];
+}

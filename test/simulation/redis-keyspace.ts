@@ -71,7 +71,8 @@ export function createKeyspace(contents?: Contents): Keyspace {
           const entries = streams.get(key) ?? [];
           entries.push(command.entry);
           // The oldest go a block at a time.
-          if (entries.length > command.lengthMax + 100) entries.splice(0, 100);
+          const block = Math.min(100, command.lengthMax);
+          if (entries.length > command.lengthMax + block) entries.splice(0, block);
           streams.set(key, entries);
           return;
         }

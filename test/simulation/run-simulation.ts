@@ -1,10 +1,12 @@
 import { createCallers } from "./callers.ts";
-import { planFaults } from "./fault-plan.ts";
+import { planFaults, planFirstSecond, restores } from "./fault-plan.ts";
 import type { FaultKind } from "./faults.ts";
 import { createInvariants, type Violation } from "./invariants.ts";
+import { createLeaseHistory } from "./lease-history.ts";
 import { createRandom } from "./random.ts";
 import { withSeededEntropy } from "./seeded-entropy.ts";
 import { createServers } from "./servers.ts";
+import { createWatchers } from "./watchers.ts";
 import { createWorld } from "./world.ts";
 
 /** What came of one run. */
@@ -29,7 +31,7 @@ export interface SimulationRun {
 }
 
 const checkEveryMs = 5000;
-/** How long the first start takes, until what it stored is safe with every kind of Redis. */
+/** How long the first start takes, until what it stored is safe with every kind of Redis, or was lost and mended. */
 const settledMs = 3000;
 /** After the last fault: the longest lease, its grace, every back-off, and the time in which AWS settles. */
 const drainMsMax = 420_000;
@@ -60,13 +62,24 @@ async function play(seed: number, isTraced: boolean): Promise<SimulationRun> {
   try {
     const servers = createServers(world, invariants);
     servers.start(random.whole(1, 3));
+    planFirstSecond(world, servers);
     const callers = createCallers({ world, servers, invariants, count: random.whole(1, 3) });
-    // The data keys are made once in the life of a deployment, and are not what is tried here.
+    // Each asks four times a second, which is most of the work of a run that has one.
+    const prefixes = seed % 8 === 3 ? random.pick([["aws/"], [""], ["aws/creds/short/"]]) : [];
+    const history = createLeaseHistory(world.redis);
+    const watchers = createWatchers({ world, servers, invariants, history, prefixes });
+    const checkKeyring = (): void => {
+      const problem = servers.keyringProblem();
+      if (problem !== undefined) invariants.violate("what is sealed can be opened later", problem);
+    };
     await scheduler.run(startMs + settledMs);
+    checkKeyring();
+    if (restores(seed) === "empty") world.redis.backUp();
     let healsAtMs = Number.POSITIVE_INFINITY;
     callers.begin(() => {
       healsAtMs = scheduler.nowMs() + random.between(30_000, 90_000);
       planFaults(world, servers, healsAtMs);
+      watchers.begin();
     });
     const isBroken = () => invariants.violation !== undefined;
     const pass = async (untilMs: () => number, isDone: () => boolean): Promise<void> => {
@@ -84,8 +97,15 @@ async function play(seed: number, isTraced: boolean): Promise<SimulationRun> {
     const drainedByMs = scheduler.nowMs() + drainMsMax;
     await pass(
       () => drainedByMs,
-      () => scheduler.nowMs() > healsAtMs + 2000 && invariants.left() === undefined,
+      () =>
+        scheduler.nowMs() > healsAtMs + 2000 &&
+        invariants.left() === undefined &&
+        watchers.missing() === undefined,
     );
+    checkKeyring();
+    const missing = watchers.missing();
+    if (missing !== undefined && !isBroken())
+      invariants.violate("a watcher hears of every transition", missing);
     const left = invariants.left();
     if (left !== undefined && !isBroken()) invariants.violate("every lease ends", left);
   } finally {

@@ -4,6 +4,7 @@ import { type CallPoints, createCallPoints } from "./call-points.ts";
 import { createFaults, type Faults } from "./faults.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { createModelRedis, type Durability, type ModelRedis } from "./model-redis.ts";
+import { createOperator, type Operator } from "./operator.ts";
 import { createRandom, type Random } from "./random.ts";
 import { createScheduler, type Scheduler } from "./scheduler.ts";
 import { createTrace, type Trace } from "./trace.ts";
@@ -18,6 +19,7 @@ export interface World {
   readonly redis: ModelRedis;
   readonly account: AwsAccount;
   readonly ledger: Ledger;
+  readonly operator: Operator;
   readonly settings: EngineSettings;
   /** How long "no such user" is not believed after the last creating call. */
   readonly consistencyMs: number;
@@ -61,11 +63,16 @@ export function createWorld(seed: number, options: { readonly isTraced: boolean 
       faults.strikes("aws: deletion seen late") ? awsRandom.between(500, 8000) : awsRandom.between(0, 30),
   });
   const durability = durabilities[seed % durabilities.length] ?? "always";
-  const redis = createModelRedis({ durability, scheduler, random: random("redis"), faults, trace });
+  // Few enough that a watcher who is away for a while misses some.
+  const eventsMax = seed % 16 === 3 ? 12 : 10_000;
+  const redis = createModelRedis({
+    ...{ durability, scheduler, random: random("redis"), faults, trace, eventsMax },
+  });
   trace.add(`seed ${seed}, redis ${durability}`);
   const ledger = createLedger({ redis, account, nowMs });
   return {
     ...{ seed, scheduler, trace, faults, redis, account, ledger, random },
+    operator: createOperator(),
     callPoints: createCallPoints({ faults, trace }),
     settings: simulationSettings,
     consistencyMs,
