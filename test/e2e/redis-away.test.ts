@@ -84,9 +84,11 @@ it.concurrent("while Redis is away every call is Unavailable at once; when it is
 });
 
 it.concurrent("a Redis that dies amid issues leaves no user behind once it is back, and nobody with a key but no lease", {
-  timeout: 40_000,
+  timeout: 80_000,
 }, async () => {
-  await using deployment = await deploy({ redis: { appendFsync: "always" } });
+  // So long that no issue here takes too long for its own grace, even on a busy machine: Redis alone ends them.
+  const env = { LEASEHOLD_ISSUE_GRACE: "20s" };
+  await using deployment = await deploy({ redis: { appendFsync: "always" }, env });
   const { aws, redis } = deployment;
   await deployment.mountAws();
   await deployment.writeRole({ fields: { default_ttl: "5s" } });
@@ -101,11 +103,9 @@ it.concurrent("a Redis that dies amid issues leaves no user behind once it is ba
   await redis.kill();
   const outcomes = await Promise.all(issues);
   const refusals = outcomes.filter((outcome) => "reason" in outcome);
-  // An issue that Redis let begin and did not let end may also be told that it took too long.
-  for (const { code, reason } of refusals) {
-    expect(`${code} ${reason}`).toMatch(/^Unavailable (STORAGE|BACKEND)_UNAVAILABLE$/);
-  }
-  expect(refusals.some(({ reason }) => reason === "STORAGE_UNAVAILABLE")).toBe(true);
+  expect(new Set(refusals.map(({ code, reason }) => `${code} ${reason}`))).toEqual(
+    new Set(["Unavailable STORAGE_UNAVAILABLE"]),
+  );
   await redis.restart();
   await eventually("the server is back", () =>
     deployment.countLeases().then(
@@ -113,7 +113,8 @@ it.concurrent("a Redis that dies amid issues leaves no user behind once it is ba
       () => false,
     ),
   );
-  await untilNothingIsLeft(deployment, { withinMs: 15_000 });
+  // A lease of which its server never heard that it had begun comes due at the end of its grace.
+  await untilNothingIsLeft(deployment, { withinMs: 40_000 });
   for (const outcome of outcomes)
     if ("accessKeyId" in outcome) expect(await deployment.isKeyAlive(outcome)).toBe(false);
 });

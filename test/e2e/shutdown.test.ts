@@ -69,6 +69,8 @@ it.concurrent("a second SIGTERM ends a server at once, and what it was making is
   expect(deployment.aliveUsers()).toHaveLength(1);
   deployment.aws.faults.clear();
   await deployment.startServer();
+  // A bound, not a wait: the lease comes due at the end of its grace, 6 s; where the first attempt is cut off, another one
+  // follows when the claim has run out, 12 s later.
   await eventually("no user is left", () => deployment.aliveUsers().length === 0, { withinMs: 25_000 });
 });
 
