@@ -30,7 +30,8 @@ export type ErrorCode =
   | "DEADLINE_EXCEEDED"
   | "LEASE_ACTIVE"
   | "NEEDS_FORCE"
-  | "IDEMPOTENCY_CONFLICT";
+  | "IDEMPOTENCY_CONFLICT"
+  | "SERVER_STOPPING";
 
 /** Facts about a failure by name (`path`, `field`, `aws_code`); never secret material. */
 export type ErrorDetails = Readonly<Record<string, string>>;

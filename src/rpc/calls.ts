@@ -46,11 +46,8 @@ interface OpenCall {
 
 const stopping = () =>
   new CoreError(
-    "STORAGE_UNAVAILABLE",
+    "SERVER_STOPPING",
     "The server is stopping; go on with another one, from where this stream ended.",
-    {
-      details: { server: "stopping" },
-    },
   );
 
 /**

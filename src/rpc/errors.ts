@@ -33,6 +33,7 @@ export const errorTable: Readonly<Record<ErrorCode, { readonly code: Code; reado
     LEASE_ACTIVE: { code: Code.FailedPrecondition, reason: ErrorReason.LEASE_ACTIVE },
     NEEDS_FORCE: { code: Code.FailedPrecondition, reason: ErrorReason.NEEDS_FORCE },
     IDEMPOTENCY_CONFLICT: { code: Code.Aborted, reason: ErrorReason.IDEMPOTENCY_CONFLICT },
+    SERVER_STOPPING: { code: Code.Unavailable, reason: ErrorReason.SERVER_STOPPING },
   };
 
 /** An error as a caller gets it, by either stack. `code` has the number of the gRPC status. */

@@ -32,7 +32,7 @@ beforeAll(async () => {
     .on(LeaseService.method.revoke, ({ leaseId }) => {
       if (leaseId === "slow")
         throw new Refusal("the revocation goes on", { code: status.ABORTED, reason: "REVOCATION_PENDING" });
-      return {};
+      return { warnings: leaseId === "session" ? ["the session goes on until noon"] : [] };
     })
     .on(LeaseService.method.revokePrefix, ({ prefix }) => ({
       revoked: 12n,
@@ -134,6 +134,14 @@ describe("revoke", () => {
       exitCode: 0,
       stdout: "Key revoked with ID 'aws/creds/deploy/1'.\n",
       stderr: "",
+    });
+  });
+
+  test("says on stderr what goes on without the lease", async () => {
+    expect(await leasehold("revoke", "session")).toEqual({
+      exitCode: 0,
+      stdout: "Key revoked with ID 'session'.\n",
+      stderr: "Warning: the session goes on until noon\n",
     });
   });
 

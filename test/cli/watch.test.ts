@@ -27,7 +27,7 @@ const event = (n: number, kind: Kind, facts: object = { lease }) => ({
 const refused = () =>
   new Refusal("you may not", { code: status.PERMISSION_DENIED, reason: "PERMISSION_DENIED" });
 const away = () =>
-  new Refusal("The server is stopping.", { code: status.UNAVAILABLE, reason: "STORAGE_UNAVAILABLE" });
+  new Refusal("The server is stopping.", { code: status.UNAVAILABLE, reason: "SERVER_STOPPING" });
 
 /** One attempt to watch: the events it sees, and how it ends. */
 type Attempt = { events: readonly ReturnType<typeof event>[]; end?: Error; isHeld?: true };

@@ -226,7 +226,7 @@ test("drain() ends streams at once, whatever their protocol, and tells their cal
   for (const { error, details } of await Promise.all(ends)) {
     expect(error.code).toBe(Code.Unavailable);
     expect(error.rawMessage).toContain("The server is stopping");
-    expect(details).toMatchObject([{ metadata: { server: "stopping" } }]);
+    expect(details).toMatchObject([{ reason: ErrorReason.SERVER_STOPPING }]);
   }
   expect(stopped.lines).toMatchObject(ends.map(() => ({ code: "Unavailable", messages: 1 })));
 });
