@@ -1,4 +1,5 @@
 import type { Backend, BackendType, SecretType } from "./backend.ts";
+import { packedType } from "./packed-type.ts";
 import type { MountTuning, MountView } from "./requests.ts";
 
 /** What is stored about a mount. */
@@ -26,9 +27,9 @@ export function viewMount({ path, record }: Pick<Mount, "path" | "record">): Mou
   return { path, ...record };
 }
 
-/** The secret type that a lease of a mount names. Throws where the backend has none of that name. */
+/** The secret type that a lease of a mount names, which takes and gives handles as they are stored. Throws where the backend has none of that name. */
 export function secretTypeOf(mount: Mount, name: string): SecretType {
   const type = mount.backend.secretTypes.find((candidate) => candidate.name === name);
   if (!type) throw new Error(`The backend "${mount.type.type}" has no secret type "${name}".`);
-  return type;
+  return packedType(type);
 }

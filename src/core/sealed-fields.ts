@@ -4,72 +4,87 @@ import { type LeaseIdentity, leasePath, leaseUuid } from "./lease.ts";
 /** What is sealed of a lease: all that its key does not tell, and what a revocation needs. */
 export type SealedFields = Omit<LeaseIdentity, "id" | "path" | "accessor"> & { readonly handle: JsonObject };
 
-const schemaVersion = 2;
-/** Stands for a lease whose secret was never made anew; no time after it was issued is this. */
-const never = -1;
+const schemaVersion = 3;
+
+/** What is usual is told by a bit of the first byte, beside the version, and left out. */
+const bits = { isRootCaller: 16, isRoleOfPath: 32, isMaxInSeconds: 64, isReissued: 128 } as const;
+const versionOf = (firstByte: number): number => firstByte % 16;
+const rootCaller = "root";
+const secondMs = 1000;
 
 /**
- * Phrases that one byte stands for, longest first where one holds another. They only make values short: what has none
+ * Pieces of JSON that one byte stands for, longest first where one holds another. They only make texts short: what has none
  * of them is stored right as well. What is stored depends on their order, so that a change needs another schema version.
  */
-const phrases: readonly string[] = [
-  '","iam_user",{"user":"leasehold-',
-  '","document":1,"key":"AKIA',
-  '"arns":["arn:aws:iam::aws:policy/',
-  "arn:aws:iam::",
-  '","account":"',
-  '","document":1',
-  '","key":"AKIA',
-  '"groups":["',
-  '"path":"/',
-  '"unlisted":1',
-  '"sent":1',
-  "leasehold-",
-  '",{"user":"',
-  '["root","',
-  '","',
-  '":"',
-  '"}]',
-  '"]}]',
-];
+const pieces: readonly string[] = ['":["', '",{"', '"],"', '","', '":"', '"]'];
+
+/** The text is that of an array, which begins with a text and ends in an object: these are left out. */
+const [opening, closing] = ['["', "}]"];
 
 /**
- * Writes the fields of a lease as bytes: the schema version, four numbers, and a JSON text with phrases put short. A million leases
- * lie in memory, and every byte of this counts in each.
+ * Writes the fields of a lease as bytes: a byte of version and bits, the numbers, and a JSON text put short. A million
+ * leases lie in memory, and every byte of this counts in each.
  */
 export function encodeSealedFields(id: string, fields: SealedFields): Buffer {
   const { issuedAtMs, ttlMs, maxExpiresAtMs, reissuedAtMs, caller, role, secretType, handle } = fields;
   const issued = Math.floor(issuedAtMs);
-  const reissuedAfterMs = reissuedAtMs === undefined ? never : Math.max(0, reissuedAtMs - issued);
-  const numbers = [issued, ttlMs, maxExpiresAtMs - issued, reissuedAfterMs];
-  const text = JSON.stringify([caller, role, secretType, handle]);
-  const bytes = [schemaVersion, ...numbers.flatMap((number) => varint(Math.floor(number)))];
-  return Buffer.concat([Buffer.from(bytes), Buffer.from(shorten(text, wordsOf(id)))]);
+  const maxAfterMs = Math.floor(maxExpiresAtMs - issued);
+  const isMaxInSeconds = maxAfterMs % secondMs === 0;
+  const isRootCaller = caller === rootCaller;
+  const isRoleOfPath = role === roleOfPath(id);
+  const usual = { isRootCaller, isRoleOfPath, isMaxInSeconds, isReissued: reissuedAtMs !== undefined };
+  const numbers = [
+    issued,
+    Math.floor(ttlMs),
+    isMaxInSeconds ? maxAfterMs / secondMs : maxAfterMs,
+    ...(reissuedAtMs === undefined ? [] : [Math.floor(reissuedAtMs - issued)]),
+  ];
+  const texts = [...(isRootCaller ? [] : [caller]), ...(isRoleOfPath ? [] : [role]), secretType];
+  const text = JSON.stringify([...texts, handle]).slice(opening.length, -closing.length);
+  return Buffer.concat([
+    Buffer.from([schemaVersion + bitsOf(usual), ...numbers.flatMap(varint)]),
+    Buffer.from(shorten(text, wordsOf(id))),
+  ]);
 }
 
 /** Reads what `encodeSealedFields` wrote for the same id. Throws for another schema version. */
 export function decodeSealedFields(id: string, bytes: Uint8Array): SealedFields {
-  const version = bytes[0];
-  if (version !== schemaVersion)
-    throw new Error(`Lease ${JSON.stringify(id)} has schema ${version}, not ${schemaVersion}.`);
+  const first = bytes[0] ?? 0;
+  if (versionOf(first) !== schemaVersion) {
+    throw new Error(`Lease ${JSON.stringify(id)} has schema ${versionOf(first)}, not ${schemaVersion}.`);
+  }
+  const is = (name: keyof typeof bits): boolean => (first & bits[name]) !== 0;
   const reader = { bytes, at: 1 };
   const issuedAtMs = readVarint(reader);
   const ttlMs = readVarint(reader);
-  const maxExpiresAtMs = issuedAtMs + readVarint(reader);
-  const reissuedAfterMs = readVarint(reader);
+  const maxExpiresAtMs = issuedAtMs + readVarint(reader) * (is("isMaxInSeconds") ? secondMs : 1);
+  const reissued = is("isReissued") ? { reissuedAtMs: issuedAtMs + readVarint(reader) } : {};
   const text = lengthen(Buffer.from(bytes.subarray(reader.at)).toString(), wordsOf(id));
-  const [caller, role, secretType, handle]: [string, string, string, JsonObject] = JSON.parse(text);
-  return {
-    ...{ role, caller, secretType, issuedAtMs, ttlMs, maxExpiresAtMs },
-    ...(reissuedAfterMs === never ? {} : { reissuedAtMs: issuedAtMs + reissuedAfterMs }),
-    handle,
-  };
+  const values = JSON.parse(opening + text + closing);
+  const handle: JsonObject = values.pop();
+  const texts: string[] = values;
+  const caller = is("isRootCaller") ? rootCaller : (texts.shift() ?? "");
+  const role = is("isRoleOfPath") ? roleOfPath(id) : (texts.shift() ?? "");
+  const [secretType = ""] = texts;
+  return { role, caller, secretType, issuedAtMs, ttlMs, maxExpiresAtMs, ...reissued, handle };
 }
 
-/** What the id of a lease tells, which its handle often tells again; then the phrases. */
+function bitsOf(usual: Readonly<Record<keyof typeof bits, boolean>>): number {
+  const names = Object.keys(bits) as (keyof typeof bits)[];
+  return names.reduce((sum, name) => (usual[name] ? sum + bits[name] : sum), 0);
+}
+
+/** The last segment of a lease's path, which is the role wherever there are roles. */
+function roleOfPath(id: string): string {
+  const path = leasePath(id);
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** What the id of a lease tells, which its handle often tells again, if only in a name; then the pieces. */
 function wordsOf(id: string): readonly string[] {
-  const [path, uuid] = [leasePath(id), leaseUuid(id)];
-  return [uuid, uuid.replaceAll("-", ""), path, path.slice(path.lastIndexOf("/") + 1), ...phrases];
+  const [path, role, uuid] = [leasePath(id), roleOfPath(id), leaseUuid(id)];
+  const digits = uuid.replaceAll("-", "");
+  return [`${role}-${digits}`, uuid, digits, path, role, ...pieces];
 }
 
 /** Stands for a word. JSON texts have no characters of this kind: they are written as escapes. */

@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { packHandle } from "../../src/backends/aws/stored-handle.ts";
+import type { UserHandle } from "../../src/backends/aws/user-handle.ts";
 import { userNameOf } from "../../src/backends/aws/user-name.ts";
 import { newAccessor } from "../../src/core/accessor.ts";
 import { createBarrier } from "../../src/core/barrier.ts";
@@ -41,17 +43,17 @@ async function issue(store: LeaseStore, digits: string, triesLeft = 3): Promise<
   const owner = { role: "deploy", caller: "root" };
   const times = { issuedAtMs: nowMs, ttlMs: 3_600_000, maxExpiresAtMs: nowMs + 86_400_000 };
   const identity = { id, path: "aws/creds/deploy", accessor, secretType: "iam_user", ...owner, ...times };
-  const planned = { user: userNameOf("deploy", uuid), account: "123456789012", document: 1 };
+  const planned: UserHandle = { user: userNameOf("deploy", uuid), account: "123456789012", document: 1 };
   const lease = {
     ...{ accessor, id, ...owner, issuedAtMs: nowMs, isRenewable: true, fence: newFence() },
     ...{ expiresAtMs: nowMs + times.ttlMs, graceEndsAtMs: nowMs + 300_000 },
-    sealed: sealLease(barrier, identity, planned),
+    sealed: sealLease(barrier, identity, packHandle(planned)),
   };
   const begun = await store.begin(lease);
   if (begun !== "begun" && triesLeft > 0) return issue(store, digits, triesLeft - 1);
   expect(begun).toBe("begun");
   const accessKey = `AKIA${randomBytes(8).toString("hex").toUpperCase()}`;
-  const sealed = sealLease(barrier, identity, { ...planned, key: accessKey });
+  const sealed = sealLease(barrier, identity, packHandle({ ...planned, key: accessKey }));
   expect(await store.activate(lease, { ...lease, sealed })).toBe("active");
   return id;
 }
