@@ -19,6 +19,8 @@ COPY package.json LICENSE ./
 COPY bin ./bin
 COPY gen ./gen
 COPY src ./src
+# What a start would have to compile is kept with the image: it starts in half the time.
+RUN node -e 'require("node:module").enableCompileCache("/app/node_modules/.cache/leasehold"); import("/app/src/run-server.ts")'
 # The code belongs to root and is read-only for the user that runs it.
 USER node
 EXPOSE 8210 8211

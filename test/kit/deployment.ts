@@ -19,7 +19,6 @@ import {
 } from "../../src/dev/simulator/simulator.ts";
 import { snapshotText } from "../../src/dev/simulator/snapshot.ts";
 import { type ServerProcess, startServerProcess } from "../../src/dev/start-server-process.ts";
-import { compileCacheEnv } from "./compile-cache.ts";
 import { startTestRedis, type TestRedis, type TestRedisOptions } from "./redis-server.ts";
 
 /** How a deployment differs from the usual one: a single server with short times. */
@@ -165,7 +164,6 @@ async function assemble(
   ends.push(() => (isAwsUp ? aws.close() : undefined));
   const rootToken = `lh.${randomBytes(24).toString("base64url")}`;
   const env = {
-    ...(await compileCacheEnv()),
     ...shortTimes,
     LEASEHOLD_REDIS_URL: redis.url,
     LEASEHOLD_ROOT_KEY: randomBytes(32).toString("base64"),

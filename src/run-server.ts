@@ -1,0 +1,110 @@
+import { type Config, ConfigError, processEnvironment, readConfig } from "./config.ts";
+import { CoreError } from "./core/errors.ts";
+import { WrongRootKeyError } from "./core/keyring.ts";
+import { type DevEnvironment, openDevEnvironment } from "./dev/dev-environment.ts";
+import { NoRedisError } from "./dev/redis/no-redis-error.ts";
+import { UnsuitableRedisError } from "./redis/check-redis.ts";
+import { ListenError } from "./rpc/listener.ts";
+import { createLog } from "./rpc/log.ts";
+import { type RunningServer, type ServerConfig, startServer } from "./server.ts";
+import { StateFileError } from "./state-file.ts";
+
+const exitDone = 0;
+const exitFailed = 1;
+const exitMisconfigured = 2;
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+/** What has to change before a start can succeed, so that restarting is no use. */
+const isMisconfiguration = (error: unknown): boolean =>
+  [ConfigError, NoRedisError, WrongRootKeyError, UnsuitableRedisError, StateFileError].some(
+    (kind) => error instanceof kind,
+  );
+
+/** What tells a person all there is to know by its message; of anything else the stack is needed. */
+const isExplained = (error: unknown): boolean =>
+  isMisconfiguration(error) || error instanceof CoreError || error instanceof ListenError;
+
+/**
+ * Runs a server until SIGTERM or SIGINT, and answers the exit code: 0 after a
+ * clean end, 1 where it failed, 2 where its configuration has to change. A second
+ * signal ends it at once.
+ */
+export async function runServer(options: { readonly isDev: boolean }): Promise<number> {
+  const told = nextSignal();
+  let dev: DevEnvironment | undefined;
+  let server: RunningServer | undefined;
+  try {
+    const config = readConfig(processEnvironment, options);
+    const log = createLog({ level: config.logLevel });
+    if (options.isDev) dev = await openDevEnvironment({ config, environment: processEnvironment, say });
+    server = await startServer(dev?.config ?? complete(config), log);
+    const { grpcAddress, httpAddress } = server;
+    log.info({ grpcAddress, httpAddress }, "listening");
+    if (dev) say(devBanner(dev, server));
+    const signal = await told;
+    log.info({ signal }, "stopping; calls under way may finish");
+    return exitDone;
+  } catch (error) {
+    say(isExplained(error) ? messageOf(error) : stackOf(error));
+    return isMisconfiguration(error) ? exitMisconfigured : exitFailed;
+  } finally {
+    await server?.stop();
+    await dev?.stop();
+  }
+}
+
+/** Resolves with the first signal to end; the second one ends the process at once. */
+function nextSignal(): Promise<NodeJS.Signals> {
+  const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
+  let count = 0;
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      count += 1;
+      if (count > 1) process.exit(exitFailed);
+      resolve(signal);
+    });
+  }
+  return promise;
+}
+
+/** Outside development mode the configuration is complete, or was refused. */
+function complete(config: Config): ServerConfig {
+  const { redisUrl, rootKey, rootToken } = config;
+  if (redisUrl === undefined || rootKey === undefined || rootToken === undefined) {
+    throw new Error("The configuration was accepted, and is not complete.");
+  }
+  return { ...config, redisUrl, rootKey, rootToken };
+}
+
+function devBanner({ config, facts }: DevEnvironment, { grpcAddress, httpAddress }: RunningServer): string {
+  const rows = [
+    ["gRPC", `http://${grpcAddress}`],
+    ["HTTP", `http://${httpAddress}`],
+    ...facts,
+    ["Root token", config.rootToken],
+  ];
+  return [
+    "",
+    "leasehold runs in development mode. Do not use it for real credentials.",
+    "",
+    ...rows.map(([name = "", value]) => `  ${name.padEnd(14)} ${value}`),
+    "",
+    "Paste this into another terminal, in this folder:",
+    "",
+    `  export LEASEHOLD_ADDR=http://${grpcAddress}`,
+    `  export LEASEHOLD_TOKEN=${config.rootToken}`,
+    "  npx leasehold mount aws",
+    "",
+    "Ctrl-C ends it.",
+    "",
+  ].join("\n");
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
