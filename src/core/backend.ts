@@ -25,6 +25,8 @@ export interface BackendContext {
   readonly storage: MountStorage;
   /** How many leases of the mount are live. */
   readonly liveLeases: () => Promise<number>;
+  /** How many leases of a role of the mount are live. */
+  readonly liveLeasesOf: (role: string) => Promise<number>;
   /** The leases of the mount, for a backend whose secrets can be found at the vendor without them. */
   readonly leases: MountLeases;
 }
@@ -63,6 +65,8 @@ export interface CreateContext<Input> {
   readonly expiresAtMs: number;
   /** Once this aborts, no further creating call is sent. */
   readonly signal: AbortSignal;
+  /** When `signal` aborts at the latest, in milliseconds since 1970 by this process's clock; absent where nobody can tell. */
+  readonly endsAtMs?: number | undefined;
 }
 
 /** What came of `create`. */
@@ -73,6 +77,32 @@ export interface Created<Handle extends JsonObject> {
   readonly handle: Handle;
   /** The vendor's own end of the secret, where it is earlier than asked. */
   readonly expiresAtMs?: number;
+  /** What the caller is told besides. */
+  readonly warnings?: readonly string[];
+}
+
+/** What `renew` may know; times in milliseconds. */
+export interface RenewContext {
+  /** The new end of the lease. */
+  readonly expiresAtMs: number;
+  /**
+   * The end that the vendor was told with the handle; absent where another renewal may have told it something else since, so
+   * that what the handle says of the vendor's own end is not to be relied on.
+   */
+  readonly toldExpiresAtMs?: number | undefined;
+  /** TTL that the lease was issued with. */
+  readonly ttlMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** What `reissue` may know. */
+export interface ReissueContext<Input> {
+  /** Once this aborts, no further creating call is sent. */
+  readonly signal: AbortSignal;
+  /** When `signal` aborts at the latest, in milliseconds since 1970 by this process's clock; absent where nobody can tell. */
+  readonly endsAtMs?: number | undefined;
+  /** What the repeated request comes to; absent where that is for another secret type than the lease has. */
+  readonly input?: Input | undefined;
 }
 
 /** What `destroy` may know. */
@@ -91,6 +121,15 @@ export interface DestroyContext<Handle extends JsonObject> {
    * lease by now.
    */
   checkpoint(handle: Handle): Promise<void>;
+  /** Tells whoever asked for the revocation something besides; absent where nobody did. */
+  warn?(warning: string): void;
+}
+
+/** A shorter form of a handle: a million leases lie in memory with theirs, and only the backend knows what is usual in it. */
+export interface HandlePacking<Handle extends JsonObject> {
+  pack(handle: Handle): JsonObject;
+  /** Undoes `pack`; a handle that was never packed, such as that of a lease that the backend adopted, stays as it is. */
+  unpack(stored: JsonObject): Handle;
 }
 
 /**
@@ -100,22 +139,21 @@ export interface DestroyContext<Handle extends JsonObject> {
 export interface SecretTypeDefinition<Input, Handle extends JsonObject> {
   /** Name that is stored with the lease. */
   readonly name: string;
+  /** How a handle is stored; absent where it is short enough as it is. */
+  readonly packing?: HandlePacking<Handle>;
   /** Names what will exist, purely: it is stored before anything is made. */
   plan(input: Input, ids: SecretIds): Handle;
   /** Makes the secret. Rejects with `NothingCreated` where it is certain that nothing exists. */
   create(handle: Handle, context: CreateContext<Input>): Promise<Created<Handle>>;
   /** Moves the vendor's own expiry; absent where leases of this type cannot be renewed. Resolves to a changed handle, if any. */
-  renew?(
-    handle: Handle,
-    context: { readonly expiresAtMs: number; readonly signal: AbortSignal },
-  ): Promise<Handle | undefined>;
+  renew?(handle: Handle, context: RenewContext): Promise<Handle | undefined>;
   /**
    * What is stored before a secret is made anew: it must name whatever can exist from then on, the earlier secret and the
    * next. Absent, with `reissue`, where a lost secret cannot be made anew.
    */
   planReissue?(handle: Handle): Handle;
   /** Makes the secret of a live lease anew, from what `planReissue` has answered: the earlier one is deleted first. */
-  reissue?(handle: Handle, context: { readonly signal: AbortSignal }): Promise<Created<Handle>>;
+  reissue?(handle: Handle, context: ReissueContext<Input>): Promise<Created<Handle>>;
   /** What a person has to look after when the lease is forgotten instead of revoked, a sentence each, with names and no secrets. */
   leftBehind?(handle: Handle, context: { readonly isDisarmed: boolean }): readonly string[];
   /**

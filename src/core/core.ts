@@ -7,13 +7,14 @@ import type { EngineSettings } from "./engine-settings.ts";
 import { createExpirer } from "./expirer.ts";
 import { createHandle } from "./handle.ts";
 import { type Inventory, takeInventory } from "./inventory.ts";
+import { guardBarrier, type KeyringKeeper } from "./keyring-keeper.ts";
 import { createLeaseDesk } from "./lease-desk.ts";
 import { createLeaseQuery } from "./lease-query.ts";
 import type { LeaseStore, Wakeups } from "./lease-store.ts";
 import { createLessor } from "./lessor.ts";
 import { createMassRevoker } from "./mass-revoker.ts";
 import { createMountTable } from "./mount-table.ts";
-import { createObserver } from "./observer.ts";
+import { createObserver, type Observer } from "./observer.ts";
 import type { ObserverMemory } from "./observer-memory.ts";
 import { createOperatorMarks } from "./operator-mark.ts";
 import type { Handle } from "./requests.ts";
@@ -46,6 +47,8 @@ export interface CoreOptions {
   readonly isObserveOnly?: boolean;
   /** Where what was seen of the storage is kept outside of it; nothing is unless told. */
   readonly memory?: ObserverMemory;
+  /** Looked after every second; without it nobody looks whether the storage still has the keyring. */
+  readonly keyring?: KeyringKeeper;
 }
 
 /** The product, without its transports. */
@@ -70,7 +73,9 @@ export interface Core {
 }
 
 /** Assembles the core. */
-export function createCore(options: CoreOptions): Core {
+export function createCore(given: CoreOptions): Core {
+  const { keyring } = given;
+  const options = keyring ? { ...given, barrier: guardBarrier(given.barrier, keyring) } : given;
   const { leases, storage, barrier, settings, telemetry, clock } = options;
   const mounts = createMountTable({ ...options, isObserving: () => observer.isObserving() });
   const revoker = createRevoker(options);
@@ -84,7 +89,9 @@ export function createCore(options: CoreOptions): Core {
     isAsked: options.isObserveOnly ?? false,
     onFree: () => expirer.wakeAll(),
   });
-  const expirer = createExpirer({ ...options, mounts, revoker, observer });
+  const mayClaim: Observer["mayClaim"] = (accessor) =>
+    (keyring?.isOurs() ?? true) && observer.mayClaim(accessor);
+  const expirer = createExpirer({ ...options, mounts, revoker, observer: { mayClaim } });
   const massRevoker = createAttendedRevoker({
     massRevoker: createMassRevoker({ leases, clock, telemetry, wake: expirer.wake }),
     ...{ observer, leases, revoker, settings, clock },
@@ -93,7 +100,11 @@ export function createCore(options: CoreOptions): Core {
   const upkeep = createUpkeep({ mounts, clock, telemetry });
   const watcher = createWatcher({ leases, barrier, mounts, clock });
   const handle = createHandle({
-    authenticate: options.authenticate,
+    authenticate: (token) => {
+      const caller = options.authenticate(token);
+      keyring?.assertOurs();
+      return caller;
+    },
     mounts,
     lessor: createLessor({ ...options, revoker, abandoner }),
     leaseDesk: createLeaseDesk({ leases, barrier, mounts, revoker, settings, clock }),
@@ -108,7 +119,8 @@ export function createCore(options: CoreOptions): Core {
   });
 
   const stopping = new AbortController();
-  const loops: { readonly ended: Promise<void>; readonly hurry: () => void }[] = [];
+  /** `isLook`: it only finds out what the storage holds now. */
+  const loops: { readonly isLook: boolean; readonly ended: Promise<void>; readonly hurry: () => void }[] = [];
 
   /** Does something every second until the core stops, and at once after `hurry`, which may come meanwhile. */
   const everySecond = (what: string, work: () => Promise<void>) => {
@@ -132,7 +144,7 @@ export function createCore(options: CoreOptions): Core {
     if (follows % followsPerUpkeep === 0 && !observer.isObserving()) upkeep.round();
   };
   const goOnUnmounting = async (): Promise<void> => {
-    if (!observer.isObserving()) await unmounter.goOn(stopping.signal);
+    if (!observer.isObserving() && (keyring?.isOurs() ?? true)) await unmounter.goOn(stopping.signal);
   };
 
   return {
@@ -140,11 +152,14 @@ export function createCore(options: CoreOptions): Core {
     async start() {
       await observer.start();
       await expirer.start();
-      loops.push(everySecond("reading the mounts", follow));
-      loops.push(everySecond("going on with unmounting", goOnUnmounting));
+      loops.push({ isLook: true, ...everySecond("reading the mounts", follow) });
+      if (keyring) loops.push({ isLook: true, ...everySecond("looking after the keyring", keyring.check) });
+      loops.push({ isLook: false, ...everySecond("going on with unmounting", goOnUnmounting) });
     },
     storageLost: observer.doubt,
-    storageBack: () => loops[0]?.hurry(),
+    storageBack() {
+      for (const { isLook, hurry } of loops) if (isLook) hurry();
+    },
     takeInventory: () => takeInventory(leases, mounts.all()),
     isObserving: observer.isObserving,
     watches: watcher.count,

@@ -16,6 +16,8 @@ export function creationEndsAtMs(
 export interface CreationLimit {
   /** Once this aborts, no further creating call is sent: the time is over, or the caller is gone. */
   readonly signal: AbortSignal;
+  /** When `signal` aborts at the latest, by this process's clock. */
+  readonly endsAtMs: number;
   /** What the caller is told of a failure. */
   explain(error: unknown): unknown;
   /** Lets go of the limit. */
@@ -28,8 +30,13 @@ export interface CreationLimit {
  */
 export async function startCreationLimit(
   { leases, clock, settings }: { leases: LeaseStore; clock: Clock; settings: EngineSettings },
-  { lease, caller }: { readonly lease: LeaseIdentity; readonly caller: AbortSignal },
+  delivery: {
+    readonly lease: LeaseIdentity;
+    readonly caller: AbortSignal;
+    readonly deadlineMs?: number | undefined;
+  },
 ): Promise<CreationLimit> {
+  const { lease, caller, deadlineMs = Number.POSITIVE_INFINITY } = delivery;
   const leftMs = creationEndsAtMs(lease, settings) - (await leases.nowMs());
   if (leftMs <= 0) throw notInTime(undefined);
   caller.throwIfAborted();
@@ -37,6 +44,7 @@ export async function startCreationLimit(
   const signal = AbortSignal.any([caller, timeout.signal]);
   return {
     signal,
+    endsAtMs: Math.min(clock.nowMs() + leftMs, deadlineMs),
     explain(error) {
       if (caller.aborted) return caller.reason;
       return signal.aborted && !(error instanceof CoreError) ? notInTime(error) : error;

@@ -28,8 +28,10 @@ export interface Delivery extends Begun {
   readonly mount: Mount;
   /** Aborts when the caller is gone. */
   readonly caller: AbortSignal;
+  /** When the caller's deadline passes, in milliseconds since 1970 by this process's clock; undefined where it has none. */
+  readonly deadlineMs: number | undefined;
   /** Makes the secret. */
-  make(signal: AbortSignal): Promise<Created<JsonObject>>;
+  make(limit: CreationLimit): Promise<Created<JsonObject>>;
   /** Ends the lease where it is certain that nothing was made. */
   nothingWasMade(): Promise<void>;
 }
@@ -38,6 +40,8 @@ export interface Delivery extends Begun {
 export interface Delivered {
   readonly secret: JsonObject;
   readonly lease: LeaseView;
+  /** What the backend has to say besides. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -59,7 +63,7 @@ export function createDelivery(options: DeliveryOptions): (delivery: Delivery) =
   const make = async (delivery: Delivery): Promise<Created<JsonObject>> => {
     const limit = await start(delivery);
     try {
-      return await delivery.make(limit.signal);
+      return await delivery.make(limit);
     } catch (error) {
       if (error instanceof NothingCreated) {
         await delivery.nothingWasMade();
@@ -84,7 +88,7 @@ export function createDelivery(options: DeliveryOptions): (delivery: Delivery) =
       const view = viewLease(lease, await leases.nowMs());
       // Last, so that nothing can fail or wait between this and the answer.
       caller.throwIfAborted();
-      return { secret: created.secret, lease: view };
+      return { secret: created.secret, lease: view, warnings: created.warnings ?? [] };
     } catch (error) {
       await abandoner.abandon(mount, lease);
       throw error;

@@ -37,10 +37,13 @@ export interface Patience {
 /** What a caller can have done to one lease. Every method throws `NO_SUCH_LEASE` for an id that is not known. */
 export interface LeaseDesk extends Renewer, Forgetter {
   lookup(id: string): Promise<LeaseView>;
-  /** Resolves once the lease is gone. Throws `REVOCATION_PENDING` where that takes longer; it goes on all the same. */
-  revoke(id: string, patience: Patience): Promise<void>;
+  /**
+   * Resolves once the lease is gone, with what the backend has to say of it. Throws `REVOCATION_PENDING` where that takes longer;
+   * it goes on all the same.
+   */
+  revoke(id: string, patience: Patience): Promise<readonly string[]>;
   /** Does the same, at once, for a lease that is being revoked already. Throws `LEASE_ACTIVE` for another. */
-  retry(id: string, patience: Patience): Promise<void>;
+  retry(id: string, patience: Patience): Promise<readonly string[]>;
 }
 
 /** Makes the lease desk. */
@@ -56,21 +59,22 @@ export function createLeaseDesk(options: LeaseDeskOptions): LeaseDesk {
     return false;
   };
 
-  const revoke = async (id: string, { signal, deadlineMs }: Patience): Promise<void> => {
+  const revoke = async (id: string, { signal, deadlineMs }: Patience): Promise<readonly string[]> => {
     const mount = await finder.mountOf(id);
     const ref = { accessor: mount.record.accessor, id };
     const [attempt] = revoker.revoke(mount, [{ kind: "requested", id }]);
     const outcome = await untilAborted(Promise.resolve(attempt), signal);
-    if (outcome === undefined || outcome.kind === "revoked") return;
+    if (outcome === undefined) return [];
+    if (outcome.kind === "revoked") return outcome.warnings ?? [];
     if (outcome.kind === "unknown") {
-      if (await leases.hasEnded(ref)) return;
+      if (await leases.hasEnded(ref)) return [];
       throw noSuchLease(id);
     }
     const retry = outcome.kind === "failed" ? outcome.retry : undefined;
     // Refused or unreachable: an answer now is worth more than a wait. Otherwise it is a matter of seconds.
     const isSoon = retry === undefined || retry.isSoon;
     const untilMs = Math.min(clock.nowMs() + settings.revokeWaitMs, waitUntilMs(deadlineMs));
-    if (isSoon && (await waitUntilGone(ref, untilMs, signal))) return;
+    if (isSoon && (await waitUntilGone(ref, untilMs, signal))) return [];
     throw revocationPending(id, retry);
   };
 
@@ -84,11 +88,11 @@ export function createLeaseDesk(options: LeaseDeskOptions): LeaseDesk {
     },
     async retry(id, patience) {
       const found = await finder.findUnlessEnded(id);
-      if (!found) return;
+      if (!found) return [];
       const { state } = found.stored;
       // No lease comes back from `revoking`, so what was looked at still holds when it is claimed.
       if (state === "active" || state === "issuing") throw leaseActive(id, state);
-      await revoke(id, patience);
+      return await revoke(id, patience);
     },
   };
 }

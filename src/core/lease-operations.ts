@@ -39,14 +39,12 @@ export function leaseOperations(options: LeaseOperationsOptions): Operates<Lease
     listLeases: (input) => leaseQuery.list(input),
     countLeases: ({ prefix }) => leaseQuery.count(prefix),
     renewLease: ({ leaseId, incrementMs }, { signal }) => leaseDesk.renew(leaseId, { incrementMs, signal }),
-    async revokeLease({ leaseId }, { signal, deadlineMs }) {
-      await leaseDesk.revoke(leaseId, { signal, deadlineMs });
-      return { warnings: [] };
-    },
-    async retryLease({ leaseId }, { signal, deadlineMs }) {
-      await leaseDesk.retry(leaseId, { signal, deadlineMs });
-      return { warnings: [] };
-    },
+    revokeLease: async ({ leaseId }, { signal, deadlineMs }) => ({
+      warnings: await leaseDesk.revoke(leaseId, { signal, deadlineMs }),
+    }),
+    retryLease: async ({ leaseId }, { signal, deadlineMs }) => ({
+      warnings: await leaseDesk.retry(leaseId, { signal, deadlineMs }),
+    }),
     forgetLease: async ({ leaseId, isForced }, { signal, deadlineMs }) => ({
       leftBehind: await leaseDesk.forget(leaseId, { isForced, signal, deadlineMs }),
     }),

@@ -7,6 +7,7 @@ import type { Clock } from "./clock.ts";
 import { createDelivery } from "./delivery.ts";
 import { formatDuration } from "./duration.ts";
 import type { EngineSettings } from "./engine-settings.ts";
+import type { CoreError } from "./errors.ts";
 import { invalidField } from "./field.ts";
 import { idempotencyConflict } from "./idempotency.ts";
 import type { JsonObject } from "./json.ts";
@@ -21,6 +22,9 @@ import { type GrantedTtl, grantTtl, spreadTtl } from "./ttl.ts";
 
 /** How often an idempotency key is taken over from a lease that is gone, before others are let go first. */
 const takeoversMax = 3;
+
+/** The shortest TTL of any lease, in milliseconds. */
+const ttlMsMin = 1000;
 
 /** What the lessor works with. */
 export interface LessorOptions {
@@ -46,6 +50,8 @@ export interface IssueRequest {
   readonly idempotencyKey: string | undefined;
   /** Aborts when the caller is gone: nothing more is created then, and what was is revoked. */
   readonly signal: AbortSignal;
+  /** When the caller's deadline passes, in milliseconds since 1970 by this process's clock; absent where it has none. */
+  readonly deadlineMs?: number | undefined;
 }
 
 /** What was issued. */
@@ -79,43 +85,48 @@ export function createLessor(options: LessorOptions): Lessor {
   };
 
   const issueNew = async (request: IssueRequest, begun: Begun): Promise<IssuedSecret> => {
-    const { mount, issue, signal: caller } = request;
+    const { mount, issue, signal: caller, deadlineMs } = request;
     const { issuedAtMs, expiresAtMs, handle } = begun.lease;
     const ids = secretIdsOf(begun.lease);
     const type = secretTypeOf(mount, issue.secretType);
+    const { input } = issue;
     const issued = await deliver({
       ...begun,
       mount,
       caller,
-      make: (signal) => type.create(handle, { input: issue.input, ids, issuedAtMs, expiresAtMs, signal }),
+      deadlineMs,
+      make: ({ signal, endsAtMs }) =>
+        type.create(handle, { input, ids, issuedAtMs, expiresAtMs, signal, endsAtMs }),
       nothingWasMade: () => drop(begun),
     });
     telemetry.issued(mount.type.type);
-    return { ...issued, warnings: [] };
+    return issued;
   };
 
   const issueAgain = async (request: IssueRequest, reopened: Reopened): Promise<IssuedSecret> => {
-    const { mount, signal: caller } = request;
+    const { mount, issue, signal: caller, deadlineMs } = request;
     const { lease, reissue } = reopened;
+    const input = issue.secretType === lease.secretType ? issue.input : undefined;
     const issued = await deliver({
       ...reopened,
       mount,
       caller,
-      make: (signal) => reissue(lease.handle, { signal }),
+      deadlineMs,
+      make: ({ signal, endsAtMs }) => reissue(lease.handle, { signal, endsAtMs, input }),
       // Of the earlier request everything was.
       nothingWasMade: () => abandoner.abandon(mount, lease),
     });
     const warning =
       "The idempotency key was used before: this is a fresh secret for the same lease, and the earlier one no longer works.";
-    return { ...issued, warnings: [warning] };
+    return { ...issued, warnings: [warning, ...issued.warnings] };
   };
 
   const grant = ({ issue, mount }: IssueRequest): GrantedTtl => {
     const granted = grantTtl(issue.ttl, mount.record.tuning, settings);
-    if (granted.ttlMs < 1000)
-      throw invalidField("ttl", `must be at least 1s, not ${formatDuration(granted.ttlMs)}.`);
+    const leastMs = Math.max(ttlMsMin, issue.ttl.leastMs ?? 0);
+    if (granted.ttlMs < leastMs) throw tooShort(granted.ttlMs, leastMs);
     const spread = { shareMax: settings.ttlSpreadShare, random: random() };
-    return { ...granted, ttlMs: spreadTtl(granted.ttlMs, spread) };
+    return { ...granted, ttlMs: Math.max(leastMs, spreadTtl(granted.ttlMs, spread)) };
   };
 
   return {
@@ -128,7 +139,7 @@ export function createLessor(options: LessorOptions): Lessor {
         const begun = await beginLease(request, context);
         if ("lease" in begun) {
           const issued = await issueNew(request, begun);
-          return { ...issued, warnings };
+          return { ...issued, warnings: [...warnings, ...issued.warnings] };
         }
         replacesId = begun.existingId;
         const reopened = await reopener.reopen(request.mount, replacesId);
@@ -137,4 +148,13 @@ export function createLessor(options: LessorOptions): Lessor {
       throw idempotencyConflict(replacesId ?? "", "and others use it right now, too. Try again in a moment.");
     },
   };
+}
+
+function tooShort(ttlMs: number, leastMs: number): CoreError {
+  const granted = formatDuration(ttlMs);
+  const problem =
+    leastMs > ttlMsMin
+      ? `must be at least ${formatDuration(leastMs)} for a secret of this kind; what is asked for and allowed comes to ${granted}.`
+      : `must be at least ${formatDuration(leastMs)}, not ${granted}.`;
+  return invalidField("ttl", problem);
 }

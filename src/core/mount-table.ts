@@ -89,6 +89,7 @@ export function createMountTable(options: MountTableOptions): MountTable {
             accessor,
             storage: createMountStorage({ accessor, storage, barrier }),
             liveLeases: () => leases.countPrefix(accessor, ""),
+            liveLeasesOf: async (role) => (await leases.count(accessor)).byRole[role] ?? 0,
             leases: createMountLeases({
               ...settings,
               ...{ accessor, mountPath: path, leases, barrier, isObserving },

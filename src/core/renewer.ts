@@ -1,3 +1,4 @@
+import type { RenewContext } from "./backend.ts";
 import type { Barrier } from "./barrier.ts";
 import { type Clock, startTimeout } from "./clock.ts";
 import { formatDuration } from "./duration.ts";
@@ -50,21 +51,24 @@ interface Renewing {
   readonly warnings: string[];
 }
 
+/** What the vendor is told of a lease; see `RenewContext`. */
+type Telling = Omit<RenewContext, "ttlMs">;
+
 /**
  * Makes the renewer. Its one concern is that the vendor's own expiry must never stay the earlier one: so it moves first when
  * the lease gets longer, and last when it gets shorter. Where several renew at once, the vendor may have been told last what was stored
- * first: whoever has told it, and did not store just that, looks again and puts it right.
+ * first: whoever has told it, and did not store just that, looks again and puts it right. It then says that what is stored of the
+ * vendor's end may be wrong, since a backend may spare itself a call by it.
  */
 export function createRenewer({ leases, barrier, finder, settings, clock }: RenewerOptions): Renewer {
   /** Moves the vendor's expiry; answers the lease sealed anew where that changed its handle. */
   const tellVendor = async (
     mount: Mount,
     lease: Lease,
-    expiresAtMs: number,
-    signal: AbortSignal,
+    telling: Telling,
   ): Promise<Uint8Array | undefined> => {
     const type = secretTypeOf(mount, lease.secretType);
-    const handle = await type.renew?.(lease.handle, { expiresAtMs, signal });
+    const handle = await type.renew?.(lease.handle, { ...telling, ttlMs: lease.ttlMs });
     return handle && sealLease(barrier, lease, handle);
   };
 
@@ -86,7 +90,8 @@ export function createRenewer({ leases, barrier, finder, settings, clock }: Rene
         if (stored?.state !== "active" || stored.expiresAtMs <= knownMs) return;
         const current = openLease(barrier, stored);
         knownMs = current.expiresAtMs;
-        await storeChanged(current, await tellVendor(mount, current, knownMs, limit.signal));
+        const telling = { expiresAtMs: knownMs, signal: limit.signal };
+        await storeChanged(current, await tellVendor(mount, current, telling));
       }
     } finally {
       limit.stop();
@@ -101,7 +106,8 @@ export function createRenewer({ leases, barrier, finder, settings, clock }: Rene
   ): Promise<RenewOutcome> => {
     let outcome: RenewOutcome;
     try {
-      const sealed = await tellVendor(mount, lease, expiresAtMs, signal);
+      const telling = { expiresAtMs, toldExpiresAtMs: lease.expiresAtMs, signal };
+      const sealed = await tellVendor(mount, lease, telling);
       const change = { expectedExpiresAtMs: lease.expiresAtMs, expiresAtMs, ...(sealed && { sealed }) };
       outcome = await leases.renew(lease, change);
     } catch (error) {
@@ -122,7 +128,8 @@ export function createRenewer({ leases, barrier, finder, settings, clock }: Rene
     const outcome = await leases.renew(lease, { expectedExpiresAtMs: lease.expiresAtMs, expiresAtMs });
     if (outcome !== "renewed") return outcome;
     try {
-      const sealed = await tellVendor(mount, lease, expiresAtMs, signal);
+      const telling = { expiresAtMs, toldExpiresAtMs: lease.expiresAtMs, signal };
+      const sealed = await tellVendor(mount, lease, telling);
       await storeChanged({ ...lease, expiresAtMs }, sealed);
     } catch (error) {
       if (!(error instanceof CoreError)) throw error;

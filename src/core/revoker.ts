@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { planRetry, type RetryPlan } from "./backoff.ts";
+import { heldBack, planRetry, type RetryPlan } from "./backoff.ts";
 import type { Barrier } from "./barrier.ts";
 import { createClaimer } from "./claimer.ts";
 import type { Clock } from "./clock.ts";
@@ -17,7 +17,9 @@ import { ClaimLostError, createUnmaker, type Unmaking } from "./unmaker.ts";
  * there is no such lease (any more).
  */
 export type RevokeOutcome =
-  | { readonly kind: "revoked" | "disarmed" | "busy" | "unknown" }
+  /** With what the backend has to say to whoever asked for it; absent where it is nothing. */
+  | { readonly kind: "revoked"; readonly warnings?: readonly string[] }
+  | { readonly kind: "disarmed" | "busy" | "unknown" }
   | {
       readonly kind: "failed";
       readonly retry: RetryPlan;
@@ -90,12 +92,16 @@ export function createRevoker(options: RevokerOptions): Revoker {
     return nowMs >= expiresAtMs ? nowMs - expiresAtMs : undefined;
   };
 
-  const finish = async ({ mount, stored, fence, wasDue }: Held, lease: Lease): Promise<RevokeOutcome> => {
+  const finish = async (
+    { mount, stored, fence, wasDue }: Held,
+    lease: Lease,
+    warnings: readonly string[],
+  ): Promise<RevokeOutcome> => {
     const { role, caller } = lease;
     const outcome = await leases.finish(stored, { fence, role, caller });
     if (outcome === "stale") return { kind: "busy" };
     telemetry.revoked(mount.type.type, wasDue ? await latenessOf(stored) : undefined);
-    return { kind: "revoked" };
+    return { kind: "revoked", ...(warnings.length > 0 && { warnings }) };
   };
 
   const fail = async (
@@ -104,9 +110,11 @@ export function createRevoker(options: RevokerOptions): Revoker {
     isDisarmed: boolean,
   ): Promise<RevokeOutcome> => {
     const { id } = stored;
-    const retry = planRetry(error, stored.attempts, Math.random());
-    if (retry.reason.code === "INTERNAL") telemetry.backgroundFailed(`revoking ${id}`, error);
-    const retryAtMs = (await leases.nowMs()) + retry.afterMs;
+    const plan = planRetry(error, stored.attempts, Math.random());
+    if (plan.reason.code === "INTERNAL") telemetry.backgroundFailed(`revoking ${id}`, error);
+    const nowMs = await leases.nowMs();
+    const retry = heldBack(plan, (stored.backoffEndsAtMs ?? 0) - nowMs);
+    const retryAtMs = nowMs + retry.afterMs;
     const { usesAttempt, isIrrevocable, wasIrrevocable } = retry;
     const failure = { fence, error: retry.error, retryAtMs, usesAttempt, isIrrevocable };
     const outcome = await leases.fail(stored, failure);
@@ -127,7 +135,9 @@ export function createRevoker(options: RevokerOptions): Revoker {
         if (outcome === "stale") throw new ClaimLostError();
         isDisarmed = true;
       };
-      const unmaking = { mount, lease, store, isCreationOver };
+      const warnings: string[] = [];
+      const warn = (warning: string) => void warnings.push(warning);
+      const unmaking = { mount, lease, store, isCreationOver, warn };
       if (haste) {
         const { tidyFromMs } = haste;
         if (isDisarmed && (await leases.nowMs()) < tidyFromMs) return await leaveTheRest(held, tidyFromMs);
@@ -136,7 +146,7 @@ export function createRevoker(options: RevokerOptions): Revoker {
       } else {
         await unmaker.unmake(unmaking);
       }
-      return await finish(held, lease);
+      return await finish(held, lease, warnings);
     } catch (error) {
       if (error instanceof ClaimLostError) return { kind: "busy" };
       return await fail(held, error, isDisarmed);

@@ -27,7 +27,7 @@ export function secretOperations({
   const call = async (
     operation: Operation,
     input: { readonly path: string; readonly data: JsonObject; readonly idempotencyKey?: string },
-    { signal }: RequestContext,
+    { signal, deadlineMs }: RequestContext,
     caller: Caller,
   ): Promise<PathReply & { readonly reply: SecretReply }> => {
     const idempotencyKey = checkIdempotencyKey(input.idempotencyKey);
@@ -54,7 +54,8 @@ export function secretOperations({
       return { ...answer, reply: { data: answer.data, lease: undefined, warnings } };
     }
     const { issue } = answer;
-    const issued = await lessor.issue({ mount, path: fullPath, issue, caller, idempotencyKey, signal });
+    const asked = { issue, caller, idempotencyKey, signal, deadlineMs };
+    const issued = await lessor.issue({ mount, path: fullPath, ...asked });
     const { secret, lease } = issued;
     return { ...answer, reply: { data: secret, lease, warnings: [...warnings, ...issued.warnings] } };
   };

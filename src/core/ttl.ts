@@ -7,6 +7,8 @@ export interface TtlSources {
   readonly roleMaxMs?: number | undefined;
   readonly backendMs?: number | undefined;
   readonly backendMaxMs?: number | undefined;
+  /** The shortest that the vendor can make; a request that comes to less is refused. */
+  readonly leastMs?: number | undefined;
 }
 
 /** TTLs that hold where nothing more special is set, in milliseconds. */

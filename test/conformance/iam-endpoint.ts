@@ -38,14 +38,23 @@ export async function createPolicy(iam: IAMClient, PolicyName: string): Promise<
 }
 
 /** A rule of AWS that an emulator may not keep. */
-export type IamGap = "id prefixes" | "page size" | "deletes users with keys" | "deletes attached policies";
+export type IamGap =
+  | "id prefixes"
+  | "page size"
+  | "deletes users with keys"
+  | "deletes attached policies"
+  | "shown boundaries"
+  | "service credentials"
+  | "any MFA code";
 
-/** The rules of this suite that moto 5 does not keep. */
+/** The rules of the suites that moto 5 does not keep. */
 export const motoGaps: readonly IamGap[] = [
   "id prefixes",
   "page size",
   "deletes users with keys",
   "deletes attached policies",
+  "shown boundaries",
+  "service credentials",
 ];
 
 /** The code of the error a call is refused with, without the suffix some SDK versions add. */
@@ -71,3 +80,16 @@ export async function expectObstacle(
   await remove();
   expect(await refusal(iam.send(deleteUser))).toBe("no error");
 }
+
+/** A self-signed certificate of nobody, whose private key was thrown away. */
+export const certificate = `-----BEGIN CERTIFICATE-----
+MIIBcjCCARmgAwIBAgIUWs/2gj04VevOGbED/zq78DM7mbcwCgYIKoZIzj0EAwIw
+DjEMMAoGA1UEAwwDYWRhMCAXDTI2MTEyNDIzMjIyM1oYDzIxMjYxMDMxMjMyMjIz
+WjAOMQwwCgYDVQQDDANhZGEwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARG9Xis
+f4mSkDHsiqJviD+WYdm9M6DPHEPIZ5gCG2vQ7wpTr8gpw4kxjorXcBnuJ78TapT1
+M9K5kDohmgYOBz/7o1MwUTAdBgNVHQ4EFgQUBJ4TATehLvGbehzCQ4QQMiFvmkYw
+HwYDVR0jBBgwFoAUBJ4TATehLvGbehzCQ4QQMiFvmkYwDwYDVR0TAQH/BAUwAwEB
+/zAKBggqhkjOPQQDAgNHADBEAiA3AHlvfotezF+Qpf+z7pQ1VNuFMlnrt5BsyxvD
+/EudqQIgRR3UDpEfUANmKsjQMJJCcOQZVfFFWW6NNIKdsdUM6nI=
+-----END CERTIFICATE-----
+`;

@@ -147,7 +147,11 @@ export function secretTypeConformance(name: string, makeWorld: () => Promise<Sec
         const lease = begin(world);
         const secret = await create(world, lease);
         if (!world.type.renew) return 0;
-        const renewal = { expiresAtMs: world.nowMs() + 2 * ttlMs, signal: new AbortController().signal };
+        const renewal = {
+          expiresAtMs: world.nowMs() + 2 * ttlMs,
+          ttlMs,
+          signal: new AbortController().signal,
+        };
         world.reset();
         world.loseReply(at);
         lease.handle = (await world.type.renew(lease.handle, renewal)) ?? lease.handle;

@@ -154,13 +154,43 @@ export const mutants: readonly Mutant[] = [
     tests: ["test/core/epoch-ledger.test.ts", "test/core/observer.test.ts", "test/core/observe-only.test.ts"],
   },
   {
+    name: "a mount that appears counts as old",
+    edits: [
+      {
+        file: "src/core/epoch-ledger.ts",
+        from: "return isNew ? { ...entry, settledEpoch: 0 } : entry;",
+        to: "return entry;",
+      },
+    ],
+    tests: ["test/core/epoch-ledger.test.ts", "test/core/observer.test.ts"],
+  },
+  {
+    name: "any change of the operator's mark counts as go",
+    edits: [
+      {
+        file: "src/core/observer.ts",
+        from: "return resumedAtMs > Math.max(resumedBeforeMs, sinceMs);",
+        to: "return resumedAtMs !== resumedBeforeMs;",
+      },
+    ],
+    tests: ["test/core/observer.test.ts"],
+  },
+  {
+    name: "a server forgets at its restart that it observes",
+    edits: [
+      { file: "src/core/observer.ts", from: "if (before) begin(await asOfNow(before, mark), true);", to: "" },
+    ],
+    tests: ["test/core/observer.test.ts"],
+    seedsMax: 200,
+  },
+  {
     name: "a wake-up does the work itself",
     edits: [
       {
         file: "src/core/lane.ts",
-        from: "woken ??= source;\n    interrupt.abort();",
+        from: "woken ??= source;\n    interrupt?.abort(awake);",
         to:
-          "woken ??= source;\n    interrupt.abort();\n    const mount = mountNow();\n" +
+          "woken ??= source;\n    interrupt?.abort(awake);\n    const mount = mountNow();\n" +
           '    if (mount && source === "event")\n' +
           "      void leases.peekDue(accessor, { limit: 1000, touch: false }).then(({ due }) => {\n" +
           '        const claims = due.map(({ id, dueAtMs }) => ({ kind: "due", id, dueAtMs }) as const);\n' +
@@ -183,8 +213,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/core/revoker.ts",
-        from: "(await leases.nowMs()) + retry.afterMs",
-        to: "(await leases.nowMs()) + retry.afterMs + 1e10",
+        from: "nowMs + retry.afterMs",
+        to: "nowMs + retry.afterMs + 1e10",
       },
     ],
     tests: ["test/core/revoke.test.ts", "test/core/revoker.test.ts"],
@@ -200,6 +230,28 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     tests: ["test/core/renew.test.ts", "test/core/concurrent-renewals.test.ts"],
+  },
+  {
+    name: "a renewal that was overtaken relies on what is stored of the vendor's end",
+    edits: [
+      {
+        file: "src/core/renewer.ts",
+        from: "const telling = { expiresAtMs: knownMs, signal: limit.signal };",
+        to: "const telling = { expiresAtMs: knownMs, toldExpiresAtMs: knownMs, signal: limit.signal };",
+      },
+    ],
+    tests: ["test/core/concurrent-renewals.test.ts"],
+  },
+  {
+    name: "a renewal relies on a guard that somebody was about to draw in",
+    edits: [
+      {
+        file: "src/backends/aws/users/guard-reach.ts",
+        from: "return fits(toldExpiresAtMs) && fits(expiresAtMs);",
+        to: "return fits(expiresAtMs);",
+      },
+    ],
+    tests: ["test/backends/aws/renew-user.test.ts"],
   },
   {
     name: "a mount is forgotten while leases are left",
