@@ -1,32 +1,14 @@
-import {
-  DeactivateMFADeviceCommand,
-  DeleteAccessKeyCommand,
-  DeleteLoginProfileCommand,
-  DeleteServiceSpecificCredentialCommand,
-  DeleteSigningCertificateCommand,
-  DeleteSSHPublicKeyCommand,
-  DeleteUserPolicyCommand,
-  DeleteVirtualMFADeviceCommand,
-  DetachUserPolicyCommand,
-  GetLoginProfileCommand,
-  type IAMClient,
-  ListAccessKeysCommand,
-  ListAttachedUserPoliciesCommand,
-  ListGroupsForUserCommand,
-  ListMFADevicesCommand,
-  ListServiceSpecificCredentialsCommand,
-  ListSigningCertificatesCommand,
-  ListSSHPublicKeysCommand,
-  ListUserPoliciesCommand,
-  RemoveUserFromGroupCommand,
-} from "@aws-sdk/client-iam";
-import { classifyAwsError } from "./aws-failure.ts";
+import { AwsFailure, isAwsFailure } from "./aws-failure.ts";
 import type { Belonging } from "./iam.ts";
+import type { QueryParameters } from "./query-parameters.ts";
+import { membersAt, textAt, type XmlElement } from "./query-xml.ts";
+
+/** Sends one call to IAM and answers its result. */
+export type IamCall = (action: string, parameters: QueryParameters) => Promise<XmlElement>;
 
 interface ListCall {
-  readonly iam: IAMClient;
+  readonly iam: IamCall;
   readonly user: string;
-  readonly signal: AbortSignal;
 }
 
 interface RemoveCall extends ListCall {
@@ -38,159 +20,99 @@ interface BelongingCalls {
   remove(call: RemoveCall): Promise<void>;
 }
 
-interface PageInput {
-  readonly UserName: string;
-  readonly Marker?: string;
-}
-
-interface Page {
-  readonly IsTruncated?: boolean | undefined;
-  readonly Marker?: string | undefined;
-}
-
 /** A user has a few belongings of a kind; so many pages mean that the endpoint never ends. */
 const pagesMax = 100;
 
 /** Reads all pages of a list. A page that is not the last one must be followed: it may even be empty. */
-async function allPages<P extends Page>(
-  user: string,
-  options: {
-    readonly read: (input: PageInput) => Promise<P>;
-    readonly idsOf: (page: P) => readonly (string | undefined)[];
-  },
+async function allPages(
+  { iam, user }: ListCall,
+  list: { readonly action: string; readonly idsOf: (page: XmlElement) => readonly string[] },
 ): Promise<readonly string[]> {
   const ids: string[] = [];
   let marker: string | undefined;
   for (let pages = 0; pages < pagesMax; pages++) {
-    const page = await options.read(
-      marker === undefined ? { UserName: user } : { UserName: user, Marker: marker },
-    );
-    for (const id of options.idsOf(page)) if (id !== undefined) ids.push(id);
-    if (page.IsTruncated !== true || page.Marker === undefined) return ids;
-    marker = page.Marker;
+    const page = await iam(list.action, { UserName: user, Marker: marker });
+    ids.push(...list.idsOf(page));
+    marker = textAt(page, "Marker");
+    if (textAt(page, "IsTruncated") !== "true" || marker === undefined) return ids;
   }
-  throw new Error(`The list of user ${JSON.stringify(user)} has more than ${pagesMax} pages.`);
+  throw new AwsFailure("unknown", "EndlessList", {
+    message: `The list of user ${JSON.stringify(user)} has more than ${pagesMax} pages.`,
+  });
 }
 
-async function orEmpty(work: Promise<readonly string[]>): Promise<readonly string[]> {
-  try {
-    return await work;
-  } catch (error) {
-    if (classifyAwsError(error).kind === "absent") return [];
-    throw error;
-  }
+/** Lists a kind of belonging: each is a member of `list`, and its id is in the field `id`. */
+function pagesOf(action: string, { list, id }: { readonly list: string; readonly id: string }) {
+  const idsOf = (page: XmlElement): readonly string[] =>
+    membersAt(page, list).flatMap((member) => textAt(member, id) ?? []);
+  return (call: ListCall) => allPages(call, { action, idsOf });
+}
+
+/** Takes a belonging away whose id goes into one parameter. */
+function removal(action: string, parameter: string) {
+  return async ({ iam, user, id }: RemoveCall): Promise<void> => {
+    await iam(action, { UserName: user, [parameter]: id });
+  };
 }
 
 /** The calls that list and take away each kind of belonging. */
 export const belongingCalls: Readonly<Record<Belonging, BelongingCalls>> = {
   accessKey: {
-    list: ({ iam, user, signal }) =>
-      allPages(user, {
-        read: (input) => iam.send(new ListAccessKeysCommand(input), { abortSignal: signal }),
-        idsOf: (page) => (page.AccessKeyMetadata ?? []).map((key) => key.AccessKeyId),
-      }),
-    remove: async ({ iam, user, id, signal }) => {
-      await iam.send(new DeleteAccessKeyCommand({ UserName: user, AccessKeyId: id }), {
-        abortSignal: signal,
-      });
-    },
+    list: pagesOf("ListAccessKeys", { list: "AccessKeyMetadata", id: "AccessKeyId" }),
+    remove: removal("DeleteAccessKey", "AccessKeyId"),
   },
   inlinePolicy: {
-    list: ({ iam, user, signal }) =>
-      allPages(user, {
-        read: (input) => iam.send(new ListUserPoliciesCommand(input), { abortSignal: signal }),
-        idsOf: (page) => page.PolicyNames ?? [],
+    list: (call) =>
+      allPages(call, {
+        action: "ListUserPolicies",
+        idsOf: (page) => membersAt(page, "PolicyNames").map(({ text }) => text),
       }),
-    remove: async ({ iam, user, id, signal }) => {
-      await iam.send(new DeleteUserPolicyCommand({ UserName: user, PolicyName: id }), {
-        abortSignal: signal,
-      });
-    },
+    remove: removal("DeleteUserPolicy", "PolicyName"),
   },
   attachedPolicy: {
-    list: ({ iam, user, signal }) =>
-      allPages(user, {
-        read: (input) => iam.send(new ListAttachedUserPoliciesCommand(input), { abortSignal: signal }),
-        idsOf: (page) => (page.AttachedPolicies ?? []).map((policy) => policy.PolicyArn),
-      }),
-    remove: async ({ iam, user, id, signal }) => {
-      await iam.send(new DetachUserPolicyCommand({ UserName: user, PolicyArn: id }), { abortSignal: signal });
-    },
+    list: pagesOf("ListAttachedUserPolicies", { list: "AttachedPolicies", id: "PolicyArn" }),
+    remove: removal("DetachUserPolicy", "PolicyArn"),
   },
   group: {
-    list: ({ iam, user, signal }) =>
-      allPages(user, {
-        read: (input) => iam.send(new ListGroupsForUserCommand(input), { abortSignal: signal }),
-        idsOf: (page) => (page.Groups ?? []).map((group) => group.GroupName),
-      }),
-    remove: async ({ iam, user, id, signal }) => {
-      await iam.send(new RemoveUserFromGroupCommand({ UserName: user, GroupName: id }), {
-        abortSignal: signal,
-      });
-    },
+    list: pagesOf("ListGroupsForUser", { list: "Groups", id: "GroupName" }),
+    remove: removal("RemoveUserFromGroup", "GroupName"),
   },
   loginProfile: {
     // A user has one or none, and the answer for none is NoSuchEntity.
-    list: ({ iam, user, signal }) =>
-      orEmpty(
-        iam
-          .send(new GetLoginProfileCommand({ UserName: user }), { abortSignal: signal })
-          .then(() => ["password"]),
-      ),
-    remove: async ({ iam, user, signal }) => {
-      await iam.send(new DeleteLoginProfileCommand({ UserName: user }), { abortSignal: signal });
+    async list({ iam, user }) {
+      try {
+        await iam("GetLoginProfile", { UserName: user });
+        return ["password"];
+      } catch (error) {
+        if (isAwsFailure(error, "absent")) return [];
+        throw error;
+      }
+    },
+    async remove({ iam, user }) {
+      await iam("DeleteLoginProfile", { UserName: user });
     },
   },
   signingCertificate: {
-    list: ({ iam, user, signal }) =>
-      allPages(user, {
-        read: (input) => iam.send(new ListSigningCertificatesCommand(input), { abortSignal: signal }),
-        idsOf: (page) => (page.Certificates ?? []).map((certificate) => certificate.CertificateId),
-      }),
-    remove: async ({ iam, user, id, signal }) => {
-      await iam.send(new DeleteSigningCertificateCommand({ UserName: user, CertificateId: id }), {
-        abortSignal: signal,
-      });
-    },
+    list: pagesOf("ListSigningCertificates", { list: "Certificates", id: "CertificateId" }),
+    remove: removal("DeleteSigningCertificate", "CertificateId"),
   },
   sshPublicKey: {
-    list: ({ iam, user, signal }) =>
-      allPages(user, {
-        read: (input) => iam.send(new ListSSHPublicKeysCommand(input), { abortSignal: signal }),
-        idsOf: (page) => (page.SSHPublicKeys ?? []).map((key) => key.SSHPublicKeyId),
-      }),
-    remove: async ({ iam, user, id, signal }) => {
-      await iam.send(new DeleteSSHPublicKeyCommand({ UserName: user, SSHPublicKeyId: id }), {
-        abortSignal: signal,
-      });
-    },
+    list: pagesOf("ListSSHPublicKeys", { list: "SSHPublicKeys", id: "SSHPublicKeyId" }),
+    remove: removal("DeleteSSHPublicKey", "SSHPublicKeyId"),
   },
   serviceCredential: {
-    list: ({ iam, user, signal }) =>
-      allPages(user, {
-        read: (input) => iam.send(new ListServiceSpecificCredentialsCommand(input), { abortSignal: signal }),
-        idsOf: (page) =>
-          (page.ServiceSpecificCredentials ?? []).map((credential) => credential.ServiceSpecificCredentialId),
-      }),
-    remove: async ({ iam, user, id, signal }) => {
-      const input = { UserName: user, ServiceSpecificCredentialId: id };
-      await iam.send(new DeleteServiceSpecificCredentialCommand(input), { abortSignal: signal });
-    },
+    list: pagesOf("ListServiceSpecificCredentials", {
+      list: "ServiceSpecificCredentials",
+      id: "ServiceSpecificCredentialId",
+    }),
+    remove: removal("DeleteServiceSpecificCredential", "ServiceSpecificCredentialId"),
   },
   mfaDevice: {
-    list: ({ iam, user, signal }) =>
-      allPages(user, {
-        read: (input) => iam.send(new ListMFADevicesCommand(input), { abortSignal: signal }),
-        idsOf: (page) => (page.MFADevices ?? []).map((device) => device.SerialNumber),
-      }),
-    remove: async ({ iam, user, id, signal }) => {
-      await iam.send(new DeactivateMFADeviceCommand({ UserName: user, SerialNumber: id }), {
-        abortSignal: signal,
-      });
+    list: pagesOf("ListMFADevices", { list: "MFADevices", id: "SerialNumber" }),
+    async remove({ iam, user, id }) {
+      await iam("DeactivateMFADevice", { UserName: user, SerialNumber: id });
       // A virtual device, known by its ARN, would stay behind in the account; a piece of hardware is its owner's.
-      if (id.includes(":mfa/")) {
-        await iam.send(new DeleteVirtualMFADeviceCommand({ SerialNumber: id }), { abortSignal: signal });
-      }
+      if (id.includes(":mfa/")) await iam("DeleteVirtualMFADevice", { SerialNumber: id });
     },
   },
 };

@@ -32,6 +32,12 @@ export interface ExistingUser {
   readonly tags: Tags;
 }
 
+/** A user as a list shows it, without its tags. */
+export interface ListedUser {
+  readonly user: string;
+  readonly path: string;
+}
+
 /** A new access key; the only time that AWS tells the secret. */
 export interface NewAccessKey {
   readonly id: string;
@@ -61,6 +67,11 @@ export interface Iam {
     },
   ): Promise<void>;
   getUser(call: OnUser): Promise<ExistingUser>;
+  /** All users whose path begins with a prefix, every page of them. */
+  listUsers(call: {
+    readonly pathPrefix: string;
+    readonly signal: AbortSignal;
+  }): Promise<readonly ListedUser[]>;
   /** Rejects with kind `conflict` while the user has belongings. */
   deleteUser(call: OnUser): Promise<void>;
   tagUser(call: OnUser & { readonly tags: Tags }): Promise<void>;
@@ -83,6 +94,8 @@ export interface Iam {
 export interface IamSettings {
   readonly accessKey: string;
   readonly secretKey: string;
+  /** Goes with temporary credentials; undefined for those of a user. */
+  readonly sessionToken: string | undefined;
   readonly region: string;
   /** URL of IAM; AWS's own where undefined. */
   readonly iamEndpoint: string | undefined;

@@ -2,6 +2,7 @@ import { type AwsFailureKind, isAwsFailure } from "./aws-failure.ts";
 
 const gravity: Readonly<Record<AwsFailureKind, number>> = {
   throttled: 1,
+  unsent: 1,
   unknown: 2,
   absent: 3,
   conflict: 3,
