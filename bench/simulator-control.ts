@@ -11,6 +11,10 @@ export interface SimulatedCall {
 export interface SimulatorControl {
   /** Lets every call to AWS take so many milliseconds more. */
   setLatency(ms: number): Promise<void>;
+  /** Refuses more changes than so many a second, whichever they are, in place of every other fault. */
+  limitWrites(perSecond: number): Promise<void>;
+  /** How many calls there were, by action and outcome, since they were forgotten. */
+  outcomes(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>>;
   /** Forgets the calls. */
   clearCalls(): Promise<void>;
   /** The calls since then, by the user that they name. */
@@ -43,6 +47,15 @@ export function simulatorControl(url: string): SimulatorControl {
     async setLatency(ms) {
       await ask("DELETE", "faults");
       if (ms > 0) await ask("POST", "faults", { kind: "latency", ms });
+    },
+    async limitWrites(perSecond) {
+      await ask("DELETE", "faults");
+      const fault = { kind: "throttle", callsPerSecond: perSecond, isShared: true, isForWritesOnly: true };
+      await ask("POST", "faults", fault);
+    },
+    async outcomes() {
+      const answer = await ask("GET", "calls?limit=0");
+      return (answer as { readonly counts: Record<string, Record<string, number>> }).counts;
     },
     clearCalls: async () => void (await ask("DELETE", "calls")),
     async callsByUser() {

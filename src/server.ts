@@ -5,10 +5,12 @@ import { systemClock } from "./core/clock.ts";
 import { type Core, createCore } from "./core/core.ts";
 import { engineDefaults } from "./core/engine-settings.ts";
 import { openKeyring } from "./core/keyring.ts";
+import { createKeyringKeeper, type KeyringNotice } from "./core/keyring-keeper.ts";
 import { rootTokenAuthenticator } from "./core/token.ts";
 import { createRedisLeaseStore } from "./redis/lease-store.ts";
 import { prepareRedis } from "./redis/prepare-redis.ts";
 import { createRedisClient } from "./redis/redis-client.ts";
+import { createRedisSharedRates } from "./redis/shared-rates.ts";
 import { createRedisStorage } from "./redis/storage.ts";
 import { createRedisWakeups } from "./redis/wakeups.ts";
 import type { Log } from "./rpc/log.ts";
@@ -19,6 +21,14 @@ import { openStateFile } from "./state-file.ts";
 /** Longest time that calls under way are given when the server stops. */
 const drainMsMax = 10_000;
 const healthEveryMs = 250;
+
+const keyringWords: Readonly<Record<KeyringNotice, string>> = {
+  writtenAgain: "the keyring was missing in redis, and was written again as it was",
+  replaced:
+    "the keyring in redis is not the one that this server works with: every call is refused until it is back, or the " +
+    "server was restarted to work with the one that is there",
+  back: "the keyring in redis is the one that this server works with again",
+};
 
 /** A configuration with nothing left out. */
 export type ServerConfig = Config & {
@@ -61,15 +71,24 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
     const { replicasAwaited } = config;
     const report = await prepareRedis(redis, { replicasAwaited });
     for (const warning of report.warnings) log.warn(warning);
-    const storage = createRedisStorage(redis);
+    const storage = createRedisStorage(redis, { replicasAwaited });
+    const keyring = await openKeyring(storage, config.rootKey);
+    const keyringKeeper = createKeyringKeeper({
+      storage,
+      wrapped: keyring.wrapped,
+      tell: (notice) => log.warn(keyringWords[notice]),
+    });
     const started = createCore({
       leases: createRedisLeaseStore({ client: redis, replicasAwaited }),
       storage,
       wakeups: createRedisWakeups({ url: config.redisUrl }),
-      barrier: createBarrier(await openKeyring(storage, config.rootKey)),
+      barrier: createBarrier(keyring),
+      keyring: keyringKeeper,
       backendTypes: backendTypes({
         aws: {
           consistencyMs: config.awsConsistencyMs,
+          rates: createRedisSharedRates(redis),
+          telemetry: metrics.vendor,
           ...(config.iamEndpoint === undefined ? {} : { iamEndpoint: config.iamEndpoint }),
           ...(config.stsEndpoint === undefined ? {} : { stsEndpoint: config.stsEndpoint }),
         },
@@ -90,18 +109,19 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
     });
     core = started;
     metrics.lookInto(started);
+    const isReady = () => redis.isReady() && keyringKeeper.isOurs();
     await started.start();
     const servers = await startServers({
       grpcAddress: config.grpcAddress,
       httpAddress: config.httpAddress,
       handle: started.handle,
       log,
-      isReady: () => redis.isReady(),
+      isReady,
       metricsText: () => metrics.text(),
       corsOrigins: config.corsOrigins,
     });
     servers.setServing(true);
-    const health = setInterval(() => servers.setServing(redis.isReady()), healthEveryMs);
+    const health = setInterval(() => servers.setServing(isReady()), healthEveryMs);
     return {
       grpcAddress: formatAddress({ ...config.grpcAddress, port: servers.grpcPort }),
       httpAddress: formatAddress({ ...config.httpAddress, port: servers.httpPort }),

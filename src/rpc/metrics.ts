@@ -1,7 +1,9 @@
 import { Counter, collectDefaultMetrics, Histogram, Registry } from "prom-client";
 import type { Inventory } from "../core/inventory.ts";
 import type { Telemetry } from "../core/telemetry.ts";
+import type { VendorTelemetry } from "../core/vendor-telemetry.ts";
 import { createInventoryGauges } from "./inventory-gauges.ts";
+import { createVendorMetrics } from "./vendor-metrics.ts";
 
 /** What is looked up when the metrics are read, since nobody counts it as it happens. */
 export interface MetricSources {
@@ -12,6 +14,8 @@ export interface MetricSources {
 
 /** Telemetry that counts, and its metrics as Prometheus reads them. */
 export interface Metrics extends Telemetry {
+  /** Counts what backends tell of their calls. */
+  readonly vendor: VendorTelemetry;
   /** From now on the metrics show what these sources say. */
   lookInto(sources: MetricSources): void;
   /** The metrics in the text format of Prometheus. */
@@ -115,6 +119,7 @@ export function createMetrics(log: MetricsLog): Metrics {
           break;
       }
     },
+    vendor: createVendorMetrics(registry, log),
     lookInto: gauges.lookInto,
     async text() {
       await gauges.refresh();

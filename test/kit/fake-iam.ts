@@ -149,6 +149,12 @@ export function createFakeIam(clock: { readonly nowMs: () => number }): FakeIam 
         const { path, tags } = left !== undefined && left.untilMs > clock.nowMs() ? left.user : find(name);
         return { path, tags };
       }),
+    listUsers: ({ pathPrefix, signal }) =>
+      call(`listUsers ${pathPrefix}`, signal, () =>
+        [...users.values()]
+          .filter(({ path, visibleAtMs }) => path.startsWith(pathPrefix) && visibleAtMs <= clock.nowMs())
+          .map(({ name: user, path }) => ({ user, path })),
+      ),
     deleteUser: ({ user: name, signal }) =>
       call("deleteUser", signal, () => {
         const user = find(name);

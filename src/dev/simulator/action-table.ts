@@ -9,6 +9,7 @@ import { mfaDeviceActions } from "./actions/mfa-devices.ts";
 import { regionActions } from "./actions/regions.ts";
 import { roleActions } from "./actions/roles.ts";
 import { sessionActions } from "./actions/sessions.ts";
+import { simulatePolicyActions } from "./actions/simulate-policy.ts";
 import { userBoundaryActions } from "./actions/user-boundaries.ts";
 import { userCredentialActions } from "./actions/user-credentials.ts";
 import { userActions } from "./actions/users.ts";
@@ -25,6 +26,7 @@ const all: Action[] = [
   ...mfaDeviceActions,
   ...roleActions,
   ...accountSummaryActions,
+  ...simulatePolicyActions,
   ...sessionActions,
   ...regionActions,
 ];

@@ -71,7 +71,7 @@ export function defineAction<F extends Fields>(definition: ActionDefinition<F>):
   return {
     service,
     name,
-    isRead: /^(Describe|List|Get(?!FederationToken|SessionToken))/.test(name),
+    isRead: /^(Describe|List|Simulate|Get(?!FederationToken|SessionToken))/.test(name),
     handle: (context, parameters) => {
       const input: Record<string, unknown> = {};
       for (const [field, { read }] of fields) input[field] = read(parameters, field);

@@ -14,7 +14,14 @@ interface Aim {
 /** One way in which AWS misbehaves, on purpose. */
 export type Fault = Aim &
   (
-    | { readonly kind: "throttle"; readonly callsPerSecond: number }
+    | {
+        readonly kind: "throttle";
+        readonly callsPerSecond: number;
+        /** One bucket for all the actions it strikes together; by default each action has its own, as in AWS. */
+        readonly isShared?: boolean | undefined;
+        /** Leaves alone what changes nothing. */
+        readonly isForWritesOnly?: boolean | undefined;
+      }
     | { readonly kind: "fail-before" }
     | { readonly kind: "fail-after" }
     | { readonly kind: "lose-reply" }
@@ -32,7 +39,7 @@ export type FaultKind = Fault["kind"];
 export class FaultSyntaxError extends Error {}
 
 const kinds: Record<FaultKind, readonly string[]> = {
-  throttle: ["callsPerSecond"],
+  throttle: ["callsPerSecond", "isShared", "isForWritesOnly"],
   "fail-before": [],
   "fail-after": [],
   "lose-reply": [],
@@ -58,6 +65,12 @@ function numberOf(source: Record<string, unknown>, field: string, min: number): 
   return fail(
     `Field "${field}" of a fault is ${JSON.stringify(value)}; it must be a number of at least ${min} and at most ${numberMax}.`,
   );
+}
+
+function flagOf(source: Record<string, unknown>, field: string): boolean | undefined {
+  const value = source[field];
+  if (value === undefined || typeof value === "boolean") return value;
+  return fail(`Field "${field}" of a fault is ${JSON.stringify(value)}; it must be true or false.`);
 }
 
 function textOf(source: Record<string, unknown>, field: string, fallback?: string): string {
@@ -115,7 +128,13 @@ export function parseFault(value: unknown): Fault {
   const aim = aimOf(source);
   switch (known) {
     case "throttle":
-      return { kind: known, ...aim, callsPerSecond: numberOf(source, "callsPerSecond", 0) };
+      return {
+        kind: known,
+        ...aim,
+        callsPerSecond: numberOf(source, "callsPerSecond", 0),
+        isShared: flagOf(source, "isShared"),
+        isForWritesOnly: flagOf(source, "isForWritesOnly"),
+      };
     case "latency":
     case "creation-delay":
     case "deletion-delay":

@@ -11,6 +11,8 @@ export interface ActiveFault {
 /** What a call is, for the choice of the faults that strike it. */
 export interface FaultTarget {
   readonly action: string;
+  /** Tells whether the call leaves the account as it is. */
+  readonly isRead: boolean;
   /** The user the call names; undefined when it names none. */
   readonly user: string | undefined;
 }
@@ -18,7 +20,7 @@ export interface FaultTarget {
 interface Slot {
   readonly fault: Fault;
   struck: number;
-  /** What is left of the second's calls, by action: AWS throttles each API by itself. */
+  /** What is left of the second's calls, by action, as AWS throttles each API by itself; under "" where they share one bucket. */
   readonly tokens: Map<string, { left: number; atMs: number }>;
 }
 
@@ -110,13 +112,15 @@ export class Faults {
 
   #isThrottled(target: FaultTarget): boolean {
     for (const slot of this.#aimed("throttle", target)) {
-      const { callsPerSecond } = slot.fault;
+      const { callsPerSecond, isShared, isForWritesOnly } = slot.fault;
+      if (isForWritesOnly && target.isRead) continue;
       const nowMs = this.#nowMs();
-      const bucket = slot.tokens.get(target.action) ?? { left: callsPerSecond, atMs: nowMs };
+      const of = isShared ? "" : target.action;
+      const bucket = slot.tokens.get(of) ?? { left: callsPerSecond, atMs: nowMs };
       const refilled = bucket.left + (Math.max(0, nowMs - bucket.atMs) * callsPerSecond) / 1000;
       const left = Math.min(callsPerSecond, refilled);
       const isOver = left < 1;
-      slot.tokens.set(target.action, { left: isOver ? left : left - 1, atMs: nowMs });
+      slot.tokens.set(of, { left: isOver ? left : left - 1, atMs: nowMs });
       if (!isOver) continue;
       slot.struck += 1;
       return true;

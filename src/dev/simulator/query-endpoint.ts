@@ -68,10 +68,12 @@ export class QueryEndpoint {
   async handle(request: SignedRequest, sourceIp: string): Promise<Outcome> {
     const id = requestId();
     const parameters = new QueryParameters(request.query, Buffer.from(request.body).toString());
-    const target: FaultTarget = { action: parameters.get("Action") ?? "", user: parameters.get("UserName") };
+    const service = serviceOfVersion(parameters.get("Version")) ?? "iam";
+    const action = parameters.get("Action") ?? "";
+    const isRead = findAction(service, action)?.isRead ?? false;
+    const target: FaultTarget = { action, isRead, user: parameters.get("UserName") };
     await this.#parts.faults.delay(target);
 
-    const service = serviceOfVersion(parameters.get("Version")) ?? "iam";
     let answer: Answer | "lose-reply";
     let outcome = "OK";
     try {

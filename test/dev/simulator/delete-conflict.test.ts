@@ -26,6 +26,7 @@ import {
 } from "@aws-sdk/client-iam";
 import { describe, expect, it } from "vitest";
 import { totpCode } from "../../../src/dev/simulator/totp.ts";
+import { certificate } from "../../conformance/iam-endpoint.ts";
 import { RunningSimulator } from "./running-simulator.ts";
 
 const UserName = "ada";
@@ -47,19 +48,6 @@ async function expectConflict(iam: IAMClient, first: string): Promise<void> {
 async function expectDeleted(iam: IAMClient): Promise<void> {
   await expect(iam.send(new DeleteUserCommand({ UserName }))).resolves.toBeDefined();
 }
-
-/** A self-signed certificate of nobody, whose private key was thrown away. */
-const certificate = `-----BEGIN CERTIFICATE-----
-MIIBcjCCARmgAwIBAgIUWs/2gj04VevOGbED/zq78DM7mbcwCgYIKoZIzj0EAwIw
-DjEMMAoGA1UEAwwDYWRhMCAXDTI2MTEyNDIzMjIyM1oYDzIxMjYxMDMxMjMyMjIz
-WjAOMQwwCgYDVQQDDANhZGEwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARG9Xis
-f4mSkDHsiqJviD+WYdm9M6DPHEPIZ5gCG2vQ7wpTr8gpw4kxjorXcBnuJ78TapT1
-M9K5kDohmgYOBz/7o1MwUTAdBgNVHQ4EFgQUBJ4TATehLvGbehzCQ4QQMiFvmkYw
-HwYDVR0jBBgwFoAUBJ4TATehLvGbehzCQ4QQMiFvmkYwDwYDVR0TAQH/BAUwAwEB
-/zAKBggqhkjOPQQDAgNHADBEAiA3AHlvfotezF+Qpf+z7pQ1VNuFMlnrt5BsyxvD
-/EudqQIgRR3UDpEfUANmKsjQMJJCcOQZVfFFWW6NNIKdsdUM6nI=
------END CERTIFICATE-----
-`;
 
 describe("a user of the AWS simulator is not deleted", () => {
   it("while it has a login profile", async () => {

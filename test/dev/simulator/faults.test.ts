@@ -10,6 +10,7 @@ import {
   PutUserPolicyCommand,
 } from "@aws-sdk/client-iam";
 import { describe, expect, it } from "vitest";
+import { parseFault } from "../../../src/dev/simulator/fault.ts";
 import { policyText, RunningSimulator } from "./running-simulator.ts";
 
 const missing = { name: expect.stringMatching(/^NoSuchEntity/) };
@@ -37,6 +38,19 @@ describe("the fault", () => {
     elapsedMs = 500;
     await expect(list()).resolves.toBeDefined();
     await expect(list()).rejects.toMatchObject({ name: "Throttling" });
+  });
+
+  it("throttle takes one bucket for all actions where it is shared, and leaves reads out where it is for writes only", async () => {
+    const startMs = Date.now();
+    const { iam, simulator } = await RunningSimulator.start({ nowMs: () => startMs });
+    simulator.faults.add({ kind: "throttle", callsPerSecond: 2, isShared: true, isForWritesOnly: true });
+    await iam.send(create("ada"));
+    await iam.send(new DeleteUserCommand({ UserName: "ada" }));
+    await expect(iam.send(create("grace"))).rejects.toMatchObject({ name: "Throttling" });
+    await expect(iam.send(new ListUsersCommand({}))).resolves.toBeDefined();
+    expect(() => parseFault({ kind: "throttle", callsPerSecond: 2, isShared: "yes" })).toThrow(
+      'Field "isShared" of a fault is "yes"; it must be true or false.',
+    );
   });
 
   it("fail-before has no effect, and is over after so many times", async () => {

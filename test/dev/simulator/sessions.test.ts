@@ -7,6 +7,7 @@ import {
   GetUserCommand,
   ListUsersCommand,
   PutRolePolicyCommand,
+  UpdateAssumeRolePolicyCommand,
 } from "@aws-sdk/client-iam";
 import {
   AssumeRoleCommand,
@@ -143,6 +144,46 @@ describe("AssumeRole", () => {
     await expect(running.sts.send(assume({ DurationSeconds: 899 }))).rejects.toMatchObject({
       name: "ValidationError",
     });
+  });
+
+  it("cuts a chain of roles to an hour, whatever the role's longest session is", async () => {
+    const running = await RunningSimulator.start();
+    await createRole(running);
+    const AssumeRolePolicyDocument = trusting(`${account}:role/reader`);
+    const long = { RoleName: "long", AssumeRolePolicyDocument, MaxSessionDuration: 43_200 };
+    await running.iam.send(new CreateRoleCommand(long));
+    const sts = running.stsAs(keyOf((await running.sts.send(assume())).Credentials));
+    const chained = (DurationSeconds: number) =>
+      sts.send(assume({ RoleArn: `${account}:role/long`, DurationSeconds }));
+    await expect(chained(3601)).rejects.toMatchObject({
+      name: "ValidationError",
+      message: expect.stringContaining("1 hour session limit for roles assumed by role chaining"),
+    });
+    await expect(chained(3600)).resolves.toBeDefined();
+  });
+
+  it("takes tags only where the role trusts the caller with them", async () => {
+    const running = await RunningSimulator.start();
+    await createRole(running);
+    const tagged = assume({ Tags: [{ Key: "team", Value: "blue" }] });
+    await expect(running.sts.send(tagged)).rejects.toMatchObject({
+      message: expect.stringContaining("is not authorized to perform: sts:TagSession"),
+    });
+    const both = trusting(`${account}:root`, { Action: ["sts:AssumeRole", "sts:TagSession"] });
+    const update = { RoleName: "reader", PolicyDocument: both };
+    await running.iam.send(new UpdateAssumeRolePolicyCommand(update));
+    expect((await running.sts.send(tagged)).PackedPolicySize).toBe(1);
+  });
+
+  it("refuses policies and tags that are too large together, and too many managed policies", async () => {
+    const running = await RunningSimulator.start();
+    await createRole(running, trusting(`${account}:root`, { Action: "sts:*" }));
+    const Tags = Array.from({ length: 20 }, (_, at) => ({ Key: `tag-${at}`, Value: "x".repeat(256) }));
+    await expect(running.sts.send(assume({ Tags }))).rejects.toMatchObject({
+      name: expect.stringMatching(/^PackedPolicyTooLarge/),
+    });
+    const PolicyArns = Array.from({ length: 11 }, () => ({ arn: "arn:aws:iam::aws:policy/ReadOnlyAccess" }));
+    await expect(running.sts.send(assume({ PolicyArns }))).rejects.toMatchObject({ name: "ValidationError" });
   });
 
   it("does not tell a role that is missing from one that may not be assumed", async () => {

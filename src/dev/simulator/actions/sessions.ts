@@ -13,13 +13,23 @@ import { mfaCode, serialNumber } from "./mfa-devices.ts";
 
 const sessionName = (maxChars: number) => text({ minChars: 2, maxChars, pattern: /^[\w+=,.@-]*$/ });
 
+const policyArnsMax = 10;
+
 const policyArns: Field<string[]> = {
-  read: (parameters, name) => (parameters.structures(name, "arn") ?? []).map((entry) => entry("arn") ?? ""),
+  read: (parameters, name) => {
+    const arns = (parameters.structures(name, "arn") ?? []).map((entry) => entry("arn") ?? "");
+    if (arns.length <= policyArnsMax) return arns;
+    const sentence = `1 validation error detected: Value at 'policyArns' failed to satisfy constraint: Member must have length less than or equal to ${policyArnsMax}`;
+    throw awsError("ValidationError", sentence);
+  },
 };
 
 const mfaFields = { SerialNumber: optional(serialNumber), TokenCode: optional(mfaCode) };
 
 const sessionPolicyCharsMax = 2048;
+
+/** A role assumed from a role's session is chained, and chains are cut to one hour. */
+const chainedSecondsMax = 3600;
 
 function sessionPolicies(given: string | undefined): Policy[] | undefined {
   if (given === undefined) return undefined;
@@ -89,11 +99,17 @@ function refuseFrom(context: CallContext, kinds: Session["kind"][], action: stri
   }
 }
 
+type TrustedAction = "sts:AssumeRole" | "sts:TagSession";
+
 /** Tells whether a role's trust policy lets a caller in, by itself or together with the caller's own policies. */
-function trusts(context: CallContext, role: Role, target: Target): "alone" | "jointly" | "no" {
+function trusts(
+  context: CallContext,
+  role: Role,
+  { action, target }: { action: TrustedAction; target: Target },
+): "alone" | "jointly" | "no" {
   const { account, caller } = context;
   const lookup = requestLookup(context, target);
-  const question = { action: "sts:AssumeRole", resource: target.arn, lookup };
+  const question = { action, resource: target.arn, lookup };
   const direct = ["*", caller.arn, caller.policyArn, caller.userId];
   const accounts = [account.id, `arn:aws:iam::${account.id}:root`];
   const named = (names: string[]) => ({
@@ -104,6 +120,25 @@ function trusts(context: CallContext, role: Role, target: Target): "alone" | "jo
   const whole = verdictOf([named([...direct, ...accounts])], question);
   if (whole !== "allow") return "no";
   return verdictOf([named(direct)], question) === "allow" ? "alone" : "jointly";
+}
+
+/** Refuses a caller that a role does not trust with an action. AWS does not tell an unknown role from one that may not be assumed. */
+function checkTrust(
+  context: CallContext,
+  role: Role | undefined,
+  action: TrustedAction,
+  target: Target,
+): void {
+  const trust = role === undefined ? "no" : trusts(context, role, { action, target });
+  const isLetIn =
+    trust === "alone"
+      ? !isDenied(context, action, target)
+      : trust === "jointly" && isAllowed(context, action, target);
+  if (isLetIn) return;
+  throw awsError(
+    "AccessDenied",
+    `User: ${context.caller.arn} is not authorized to perform: ${action} on resource: ${target.arn}`,
+  );
 }
 
 const assumeRole = defineAction({
@@ -125,9 +160,9 @@ const assumeRole = defineAction({
   run: (call) => {
     const { account, caller, input } = call;
     refuseFrom(call, ["federated-user"], "AssumeRole");
-    const name = input.RoleArn.slice(input.RoleArn.lastIndexOf("/") + 1);
-    const role = account.roles.find(name);
-    const isSame = role !== undefined && account.arn("role", role.path, role.name) === input.RoleArn;
+    const named = account.roles.find(input.RoleArn.slice(input.RoleArn.lastIndexOf("/") + 1));
+    const isSame = named !== undefined && account.arn("role", named.path, named.name) === input.RoleArn;
+    const role = isSame ? named : undefined;
     const hasMfa = provedMfa(call, input);
     const keys = {
       "sts:externalid": input.ExternalId,
@@ -135,26 +170,21 @@ const assumeRole = defineAction({
       ...(hasMfa ? { "aws:multifactorauthpresent": "true" } : {}),
     };
     const target = { arn: input.RoleArn, tags: role?.tags, requestTags: input.Tags, keys };
-    const trust = isSame ? trusts(call, role, target) : "no";
-    const isLetIn =
-      trust === "alone"
-        ? !isDenied(call, "sts:AssumeRole", target)
-        : trust === "jointly" && isAllowed(call, "sts:AssumeRole", target);
-    if (!isSame || !isLetIn) {
-      // AWS does not tell an unknown role from one that may not be assumed.
-      throw awsError(
-        "AccessDenied",
-        `User: ${caller.arn} is not authorized to perform: sts:AssumeRole on resource: ${input.RoleArn}`,
-      );
+    checkTrust(call, role, "sts:AssumeRole", target);
+    if (role === undefined) throw new Error("An unknown role is trusted with nothing.");
+    if (input.Tags.size > 0) checkTrust(call, role, "sts:TagSession", target);
+    if (caller.kind === "assumed-role" && input.DurationSeconds > chainedSecondsMax) {
+      const sentence =
+        "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.";
+      throw awsError("ValidationError", sentence);
     }
-    // A role assumed from a role's session is chained, and chains are cut to one hour.
-    const most = caller.kind === "assumed-role" ? 3600 : role.maxSessionSeconds;
-    if (input.DurationSeconds > most) {
+    if (input.DurationSeconds > role.maxSessionSeconds) {
       throw awsError(
         "ValidationError",
         "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
       );
     }
+    const PackedPolicySize = packedSize(input);
     const credentials = openSession(call, {
       kind: "assumed-role",
       name: input.RoleSessionName,
@@ -171,17 +201,31 @@ const assumeRole = defineAction({
         AssumedRoleId: `${role.id}:${input.RoleSessionName}`,
         Arn: `arn:aws:sts::${account.id}:assumed-role/${role.name}/${input.RoleSessionName}`,
       },
-      PackedPolicySize: packedSize(input.Policy, input.Tags),
+      PackedPolicySize,
     };
   },
 });
 
-/** Percentage of the packed limit that a session's policy and tags take; undefined when there are none. */
-function packedSize(policy: string | undefined, given: Tags): number | undefined {
-  const chars =
-    (policy?.length ?? 0) +
-    [...given.values()].reduce((sum, tag) => sum + tag.key.length + tag.value.length, 0);
-  return chars === 0 ? undefined : Math.max(1, Math.round((100 * chars) / (2 * sessionPolicyCharsMax)));
+/**
+ * Percentage of the packed limit that a session's policies and tags take; undefined when there are none.
+ *
+ * @throws AwsError `PackedPolicyTooLarge` above it.
+ */
+function packedSize(input: {
+  Policy: string | undefined;
+  PolicyArns: string[];
+  Tags: Tags;
+}): number | undefined {
+  const tagChars = Array.from(input.Tags.values(), ({ key, value }) => key.length + value.length);
+  const arnChars = input.PolicyArns.map((policyArn) => policyArn.length);
+  const chars = [input.Policy?.length ?? 0, ...arnChars, ...tagChars].reduce((sum, more) => sum + more, 0);
+  if (chars === 0) return undefined;
+  const percent = Math.max(1, Math.round((100 * chars) / (2 * sessionPolicyCharsMax)));
+  if (percent <= 100) return percent;
+  throw awsError(
+    "PackedPolicyTooLarge",
+    `Packed size of session tags consumes ${percent}% of allotted space.`,
+  );
 }
 
 const getFederationToken = defineAction({
@@ -202,6 +246,7 @@ const getFederationToken = defineAction({
   run: (call) => {
     const { account, caller, input } = call;
     refuseFrom(call, ["assumed-role", "federated-user", "session-token"], "GetFederationToken");
+    const PackedPolicySize = packedSize(input);
     const credentials = openSession(call, {
       kind: "federated-user",
       name: input.Name,
@@ -218,7 +263,7 @@ const getFederationToken = defineAction({
         FederatedUserId: `${account.id}:${input.Name}`,
         Arn: `arn:aws:sts::${account.id}:federated-user/${input.Name}`,
       },
-      PackedPolicySize: packedSize(input.Policy, input.Tags),
+      PackedPolicySize,
     };
   },
 });
