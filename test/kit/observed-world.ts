@@ -45,6 +45,9 @@ export interface ObservedWorld {
   readonly away: Set<string>;
   createMemory(): TestMemory;
   create(options?: { readonly memory?: ObserverMemory; readonly isAsked?: boolean }): ObservingServer;
+  /** Has an observer check every second for a while, as a server does; `each` comes before every check. */
+  run(server: ObservingServer, seconds: number, each?: () => void): Promise<void>;
+  setEpoch(accessor: string, epoch: number): void;
 }
 
 /** Stands in `away` for the list of the mounts. */
@@ -134,6 +137,17 @@ export function createObservedWorld(): ObservedWorld {
         },
       });
       return { observer, notices, freed: () => freed };
+    },
+    async run({ observer }, seconds, each = () => {}) {
+      for (let second = 0; second < seconds; second++) {
+        each();
+        await observer.check();
+        await clock.advance(1000);
+      }
+    },
+    setEpoch(accessor, epoch) {
+      const mount = mounts.get(accessor);
+      if (mount) mount.epoch = epoch;
     },
   };
 }
