@@ -9,7 +9,7 @@ import { type RedisSearch, toolEnv } from "../../src/dev/redis/redis-search.ts";
 const requirements = fileURLToPath(new URL("./moto-requirements.txt", import.meta.url));
 const buildPrefix = ".building-";
 const installMsMax = 180_000;
-const checkMsMax = 20_000;
+const checkMsMax = 120_000;
 /** No installation lasts this long: what is older was left by a process that was killed. */
 const abandonedAfterMs = 3_600_000;
 
@@ -32,6 +32,8 @@ export async function motoPython(search: Pick<RedisSearch, "env" | "cacheDir" | 
   const env = toolEnv(search);
   if (await hasMoto(python, env)) return python;
 
+  // What is there and does not run is of a Python that is gone. It goes first, so that what another process puts there stays.
+  await rm(folder, { recursive: true, force: true });
   await mkdir(cache, { recursive: true, mode: 0o700 });
   await removeAbandoned(cache);
   const pythons = [
@@ -44,8 +46,6 @@ export async function motoPython(search: Pick<RedisSearch, "env" | "cacheDir" | 
     const building = await mkdtemp(join(cache, buildPrefix));
     try {
       await install({ base, folder: building, env });
-      // What is there already does not run; a process that works with it has its files open.
-      if (!(await hasMoto(python, env))) await rm(folder, { recursive: true, force: true });
       await rename(building, folder).catch(() => {});
       if (await hasMoto(python, env)) return python;
       reasons.push(`"${base}": what was installed into "${folder}" does not run`);

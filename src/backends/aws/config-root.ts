@@ -1,12 +1,14 @@
-import { CoreError, quote } from "../../core/errors.ts";
-import { type FieldValues, intField, invalidField, stringField } from "../../core/field.ts";
+import type { Clock } from "../../core/clock.ts";
+import { CoreError } from "../../core/errors.ts";
+import type { MountLeases } from "../../core/mount-leases.ts";
 import type { MountStorage } from "../../core/mount-storage.ts";
 import { definePath, type PathDefinition } from "../../core/path.ts";
-import { coreErrorOf } from "./aws-failure.ts";
-import type { AccountAnswer, RootAccess } from "./root-access.ts";
+import { identifyRoot, type RootIdentity } from "./root/identify-root.ts";
+import { lackingPermissions } from "./root/lacking-permissions.ts";
+import { mergeRoot } from "./root/merge-root.ts";
+import { type RootFieldName, rootFields } from "./root/root-fields.ts";
+import type { RootAccess } from "./root-access.ts";
 import {
-  defaultMaxRetries,
-  defaultRegion,
   type RootConfig,
   reachesSameAccount,
   readRootConfig,
@@ -14,161 +16,101 @@ import {
   updateRootConfig,
 } from "./root-config.ts";
 
-const url = {
-  regexp: /^https?:\/\/[^\s/?#@]+(?:\/[^\s?#]*)?$/,
-  words: "a URL such as https://iam.example.com",
-};
-
-const fields = {
-  access_key: stringField(
-    "Id of the root key: an access key of an IAM user that may manage the leased users.",
-    {
-      pattern: { regexp: /^\w{16,128}$/, words: "the id of an access key: 16 to 128 letters and digits" },
-    },
-  ),
-  secret_key: stringField("Secret of the root key. It is stored sealed, and cannot be read back.", {
-    isSecret: true,
-    lengthMax: 256,
-    pattern: { regexp: /^[\x21-\x7e]+$/, words: "the secret of an access key, without spaces" },
-  }),
-  region: stringField("AWS region that calls are signed for.", {
-    defaultText: defaultRegion,
-    pattern: { regexp: /^[a-z0-9-]{1,64}$/, words: "a region such as us-east-1" },
-  }),
-  iam_endpoint: stringField("URL of IAM, where it is not AWS's own. Empty takes it away.", {
-    lengthMax: 1024,
-    pattern: { regexp: new RegExp(`${url.regexp.source}|^$`), words: url.words },
-  }),
-  sts_endpoint: stringField("URL of STS, where it is not AWS's own. Empty takes it away.", {
-    lengthMax: 1024,
-    pattern: { regexp: new RegExp(`${url.regexp.source}|^$`), words: url.words },
-  }),
-  max_retries: intField(
-    "How often an unanswered or throttled call of an issue is sent again; -1 is the default.",
-    {
-      min: -1,
-      max: 10,
-      defaultText: String(defaultMaxRetries),
-    },
-  ),
-};
-
-type RootFields = FieldValues<typeof fields>;
-
-/** The path of the root key. It has no read: what is stored there is for leasehold alone. */
+/** The path of the root credentials. It has no read: what is stored there is for leasehold alone. */
 export function configRootPath(options: {
   readonly storage: MountStorage;
   readonly access: RootAccess;
+  readonly leases: MountLeases;
+  readonly clock: Clock;
   readonly liveLeases: () => Promise<number>;
 }): PathDefinition {
-  const { storage, access, liveLeases } = options;
+  const { storage, access, leases, clock, liveLeases } = options;
   return definePath({
     pattern: rootConfigPath,
-    summary: "The root key, with which leasehold manages users.",
+    summary: "The root credentials, with which leasehold manages users.",
     description:
       "The root key is an access key of an IAM user that may create and delete the leased users; which permissions it " +
-      "needs is in docs/backends/aws.md. It can be written and not read. A field that is left out stays as it is.",
+      "needs is in docs/backends/aws.md. Without a key, the credentials are those of the server's surroundings. They can be " +
+      "written and not read. A field that is left out stays as it is. AWS is asked about them before they are stored.",
     params: {},
-    fields,
-    unsupportedFields: ["username_template", "role_arn", "external_id"],
+    fields: rootFields,
     operations: {
       write: {
-        summary: "Writes the root key, or what is given of it.",
-        takes: Object.keys(fields) as (keyof typeof fields)[],
+        summary: "Writes the root credentials, or what is given of them.",
+        takes: Object.keys(rootFields) as RootFieldName[],
         handle: async ({ fields, mountPath, signal }) => {
+          const nowMs = await leases.nowMs();
           const before = await readRootConfig(storage);
-          const wanted = merge(before, fields);
-          if (before?.account !== undefined && reachesSameAccount(before, wanted)) {
-            await updateRootConfig(storage, (now) => merge(now, fields));
+          const wanted = mergeRoot(before, fields, nowMs);
+          const isKnown = before?.account !== undefined && reachesSameAccount(before, wanted);
+          if (isKnown && fields.validate !== true) {
+            await updateRootConfig(storage, (now) => mergeRoot(now, fields, nowMs));
             return {};
           }
-          const answer = await access.askAccount(wanted, signal);
+          const { account, warnings } =
+            fields.validate === false
+              ? { account: undefined, warnings: [] }
+              : await access.trial(wanted, async (root) => {
+                  const { account, arn } = await identifyRoot(root, { clock, signal });
+                  return { account, warnings: await lackingPermissions(root, { arn, signal }) };
+                });
           const live = before === undefined ? 0 : await liveLeases();
-          if (live > 0) refuseOtherAccount(before, answer, { live, mountPath });
+          if (live > 0) refuseOtherAccount(before, account, { live, mountPath });
           await updateRootConfig(storage, (now) => {
-            const { account: _, ...merged } = merge(now, fields);
-            const isAsked = answer.account !== undefined && reachesSameAccount(merged, wanted);
-            return isAsked ? { ...merged, account: answer.account } : merged;
+            const { account: known, ...merged } = mergeRoot(now, fields, nowMs);
+            if (now !== undefined && known !== undefined && reachesSameAccount(now, merged))
+              return { ...merged, account: known };
+            const isAsked = account !== undefined && reachesSameAccount(merged, wanted);
+            return isAsked ? { ...merged, account } : merged;
           });
-          return { warnings: warningsOf(answer, { live, isNewKey: before?.accessKey !== wanted.accessKey }) };
+          const unknown = account === undefined ? unknownAccount(before, wanted, live) : [];
+          return { warnings: [...warnings, ...unknown, ...leftOfRotation(before, wanted)] };
         },
       },
     },
   });
 }
 
-/** Puts the given fields over what is stored. Throws `INVALID_FIELD` where no whole key comes of it. */
-function merge(before: RootConfig | undefined, given: RootFields): RootConfig {
-  const accessKey = given.access_key ?? before?.accessKey;
-  const secretKey = given.secret_key ?? before?.secretKey;
-  if (accessKey === undefined) {
-    throw invalidField("access_key", "is missing: the first write needs access_key and secret_key.");
-  }
-  if (secretKey === undefined) {
-    throw invalidField("secret_key", "is missing: the first write needs access_key and secret_key.");
-  }
-  if (before !== undefined && accessKey !== before.accessKey && given.secret_key === undefined) {
-    throw invalidField(
-      "secret_key",
-      `is missing: the stored secret belongs to ${quote(before.accessKey)}, not to ${quote(accessKey)}.`,
-    );
-  }
-  const region = given.region ?? before?.region;
-  const iamEndpoint = given.iam_endpoint ?? before?.iamEndpoint;
-  const stsEndpoint = given.sts_endpoint ?? before?.stsEndpoint;
-  const maxRetries = given.max_retries ?? before?.maxRetries ?? -1;
-  return {
-    accessKey,
-    secretKey,
-    ...(region === undefined ? {} : { region }),
-    ...(iamEndpoint ? { iamEndpoint } : {}),
-    ...(stsEndpoint ? { stsEndpoint } : {}),
-    ...(maxRetries < 0 ? {} : { maxRetries }),
-    ...(before?.account === undefined ? {} : { account: before.account }),
-  };
-}
-
 /** With another account's key the users of the leases that are out could not be deleted any more. */
 function refuseOtherAccount(
   before: RootConfig | undefined,
-  answer: AccountAnswer,
+  account: RootIdentity["account"],
   where: { readonly live: number; readonly mountPath: string },
 ): void {
-  if (before?.account === undefined || answer.account === undefined || before.account === answer.account)
-    return;
+  if (before?.account === undefined || account === undefined || before.account === account) return;
   const { live, mountPath } = where;
   throw new CoreError(
     "INVALID_FIELD",
-    `Field "access_key" must be a key of account ${before.account} while leases are out: it is one of account ` +
-      `${answer.account}, and ${live} ${live === 1 ? "lease of this mount is" : "leases of this mount are"} live. ` +
+    `Field "access_key" must be a key of account ${before.account} while leases are out: the credentials are of account ` +
+      `${account}, and ${live} ${live === 1 ? "lease of this mount is" : "leases of this mount are"} live. ` +
       `Revoke them first (all below "${mountPath}/"), or mount the other account at a path of its own.`,
     {
       details: {
         field: "access_key",
         account: before.account,
-        new_account: answer.account,
+        new_account: account,
         live_leases: String(live),
       },
     },
   );
 }
 
-function warningsOf(
-  answer: AccountAnswer,
-  context: { readonly live: number; readonly isNewKey: boolean },
-): string[] {
-  if (answer.account !== undefined) return [];
-  const warnings: string[] = [];
-  if (answer.failure !== undefined) {
-    warnings.push(
-      `The key was stored, but not tried: ${coreErrorOf(answer.failure, "ask AWS for its account").message}`,
-    );
-  }
-  if (context.live > 0 && context.isNewKey) {
-    warnings.push(
-      `Whether the new key belongs to the account of the ${context.live} live leases is not known; their users can ` +
-        "only be deleted if it does.",
-    );
-  }
-  return warnings;
+function unknownAccount(before: RootConfig | undefined, wanted: RootConfig, live: number): string[] {
+  if (live === 0 || (before !== undefined && reachesSameAccount(before, wanted))) return [];
+  return [
+    `Whether the new credentials belong to the account of the ${live} live ${live === 1 ? "lease" : "leases"} is not known; their ` +
+      "users can only be deleted if they do.",
+  ];
+}
+
+/** What a rotation of the key before has made and not finished: nobody else looks after it any more. */
+function leftOfRotation(before: RootConfig | undefined, wanted: RootConfig): string[] {
+  const { rotation, user } = before?.turnover ?? {};
+  if (rotation === undefined || before?.accessKey === wanted.accessKey) return [];
+  const { pending, old } = rotation;
+  const key = pending?.id ?? (rotation.step === "removing" ? old.join(", ") : "one whose id is not known");
+  return [
+    `A rotation of the earlier root key ${before?.accessKey} was under way, and is given up. User "${user}" may be left with a ` +
+      `further access key, ${key}; look at its keys, and delete what is not used.`,
+  ];
 }

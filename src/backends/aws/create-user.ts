@@ -4,8 +4,12 @@ import { type AwsFailure, coreErrorOf, isAwsFailure } from "./aws-failure.ts";
 import { equipUser } from "./equip-user.ts";
 import { pauseMs, resend, stopReason, throwIfStopped, visibilityRetriesMax } from "./resend.ts";
 import { isTaggedFor, tagsOf } from "./tags.ts";
+import { renderRole } from "./templates/render-role.ts";
+import { templateValuesOf } from "./templates/template-values.ts";
 import type { UserHandle, UserInput } from "./user-handle.ts";
 import { leaseUuidOf } from "./user-name.ts";
+import { guardReachMs } from "./users/guard-reach.ts";
+import { tellKey } from "./users/wait-for-ready.ts";
 
 /** How to create the user of a lease. */
 export interface CreateUserContext extends CreateContext<UserInput> {
@@ -15,25 +19,44 @@ export interface CreateUserContext extends CreateContext<UserInput> {
 
 /**
  * Makes a leased user in two round trips: the user, and then everything it
- * has at once. Rejects with `NothingCreated` where AWS refused the user and none can exist.
+ * has at once. Where the caller wants to wait for that, AWS is then asked until it knows the key. Rejects with
+ * `NothingCreated` where AWS refused the user and none can exist.
  */
 export async function createUser(
   handle: UserHandle,
   context: CreateUserContext,
 ): Promise<Created<UserHandle>> {
-  await createBareUser(handle.user, context);
-  const key = await equipUser(handle.user, context);
-  return {
-    secret: { access_key: key.id, secret_key: key.secret },
-    handle: { ...handle, key: key.id },
-  };
+  const { input, ids, issuedAtMs, expiresAtMs, signal, endsAtMs } = context;
+  const { root, probe } = input;
+  const role = renderRole(input.role, templateValuesOf(input.source, ids));
+  const guardedToMs = expiresAtMs + guardReachMs(expiresAtMs - issuedAtMs);
+  await claimRoom(context);
+  await createBareUser(handle.user, { ...context, input: { ...input, role }, guardedToMs });
+  const key = await equipUser(handle, { role, root, guardedToMs, signal });
+  const told = await tellKey(key, { probe, clock: root.clock, signal, endsAtMs });
+  return { ...told, handle: { ...handle, key: key.id, guardedToMs } };
+}
+
+/** Makes sure that the account has room for one more user, before anything is made. */
+async function claimRoom({ input }: CreateUserContext): Promise<void> {
+  try {
+    await input.root.claimUser?.();
+  } catch (error) {
+    throw error instanceof CoreError ? new NothingCreated(error) : error;
+  }
 }
 
 /** Creates the user itself. After a lost reply the name may be taken by our own user, which its tag tells. */
-async function createBareUser(user: string, context: CreateUserContext): Promise<void> {
-  const { signal, expiresAtMs, accessor } = context;
+async function createBareUser(
+  user: string,
+  context: CreateUserContext & { readonly guardedToMs: number },
+): Promise<void> {
+  const { signal, guardedToMs, accessor } = context;
   const { role, root } = context.input;
-  const tags = tagsOf({ leaseUuid: leaseUuidOf(user), accessor, expiresAtMs, iamTags: role.tags });
+  const tags = tagsOf({
+    ...{ leaseUuid: leaseUuidOf(user), accessor, role: context.ids.role, guardedToMs },
+    iamTags: role.tags,
+  });
   let isInDoubt = false;
   for (let failures = 0; ; failures++) {
     if (signal.aborted) throw isInDoubt ? stopReason(signal) : nothingCreated(stopReason(signal));
@@ -43,7 +66,8 @@ async function createBareUser(user: string, context: CreateUserContext): Promise
     } catch (error) {
       if (!isAwsFailure(error)) throw error;
       if (error.kind === "unknown") isInDoubt = true;
-      throwIfStopped(signal);
+      // Why it was not sent says more than that the time is over.
+      if (error.kind !== "unsent") throwIfStopped(signal);
       if (error.kind === "exists") return await takeOwnUser(user, { context, failure: error });
       const reason = coreErrorOf(error, `create user "${user}"`);
       const isDefinite = error.kind !== "throttled" && error.kind !== "unknown";

@@ -39,7 +39,7 @@ export async function destroyUser(handle: UserHandle, context: DestroyUserContex
 async function destroyOnce(handle: UserHandle, context: DestroyUserContext): Promise<void> {
   // Looked at below; a rejection in the meantime must not count as unhandled.
   const disarming = Promise.allSettled([context.disarmed]);
-  const root = await context.access.open();
+  const root = await context.access.openToRevoke("tidy");
   const [first] = await Promise.allSettled([firstWave(handle, { ...context, root })]);
   const [disarmed] = await disarming;
   if (disarmed.status === "rejected" && !(disarmed.reason instanceof NotFound)) throw disarmed.reason;

@@ -3,7 +3,7 @@ import { checkOwnUser, findUser } from "./own-user.ts";
 import { NotFound, type RevocationContext, revocationError } from "./revocation.ts";
 import type { OpenRoot } from "./root-access.ts";
 import { removeBelongings } from "./sweep-user.ts";
-import type { UserHandle } from "./user-handle.ts";
+import { hasInlinePermissionsOnly, type UserHandle } from "./user-handle.ts";
 import { wave } from "./wave.ts";
 
 type DisarmContext = RevocationContext & { readonly root: OpenRoot };
@@ -14,7 +14,7 @@ type DisarmContext = RevocationContext & { readonly root: OpenRoot };
  */
 export async function disarmUser(handle: UserHandle, context: RevocationContext): Promise<void> {
   if (handle.sent !== undefined) return;
-  const root = await context.access.open();
+  const root = await context.access.openToRevoke("disarm");
   try {
     if (handle.key !== undefined) await deleteKey(handle, handle.key, { ...context, root });
     else await deleteEveryKey(handle, { ...context, root });
@@ -24,8 +24,9 @@ export async function disarmUser(handle: UserHandle, context: RevocationContext)
 }
 
 /**
- * Deletes the key that the lease was issued with. It is sent again at once
- * when there was no answer: "no such key" then means that the first one worked.
+ * Deletes the key that the lease was issued with. It is sent again at once when there was no answer. "No such key" then
+ * means that the first one worked, or that AWS does not see the key yet and did neither. DeleteUser tells which, since it
+ * refuses while there is a key; but where the guard would go before that, `destroyUser` judges whether AWS has settled.
  */
 async function deleteKey(handle: UserHandle, id: string, context: DisarmContext): Promise<void> {
   const call = { user: handle.user, belonging: "accessKey", id, signal: context.signal } as const;
@@ -40,6 +41,7 @@ async function deleteKey(handle: UserHandle, id: string, context: DisarmContext)
     await iam.remove(call);
   } catch (error) {
     if (!isAwsFailure(error, "absent")) throw error;
+    if (!hasInlinePermissionsOnly(handle)) throw new NotFound(handle);
   }
 }
 

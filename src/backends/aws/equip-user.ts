@@ -1,19 +1,42 @@
-import type { CreateContext } from "../../core/backend.ts";
+import type { JsonObject } from "../../core/json.ts";
 import { AwsFailure, coreErrorOf, isAwsFailure } from "./aws-failure.ts";
 import { createOnlyKey } from "./create-access-key.ts";
-import { inlinePolicyName, withGuard } from "./guard.ts";
+import { defaultGuardGraceMs, inlinePolicyName, withGuard } from "./guard.ts";
 import type { NewAccessKey } from "./iam.ts";
 import { resend, visibilityRetriesMax } from "./resend.ts";
-import type { UserInput } from "./user-handle.ts";
+import type { Role } from "./role.ts";
+import type { OpenRoot } from "./root-access.ts";
+import type { UserHandle } from "./user-handle.ts";
+
+/** How to equip a user. */
+export interface EquipUserContext {
+  /** The role, with values in place of its variables. */
+  readonly role: Role;
+  readonly root: OpenRoot;
+  /** The end of the lease that the guard is to cover. */
+  readonly guardedToMs: number;
+  /** Once this aborts nothing is sent any more. */
+  readonly signal: AbortSignal;
+}
+
+/** The inline policy that a user is to have, as JSON text; undefined where it has neither a document nor a guard. */
+export function inlinePolicyOf(
+  document: JsonObject | undefined,
+  guard: Pick<UserHandle, "unguarded" | "guardGraceMs"> & { readonly guardedToMs: number },
+): string | undefined {
+  const { unguarded, guardedToMs, guardGraceMs: graceMs = defaultGuardGraceMs } = guard;
+  if (unguarded === undefined) return JSON.stringify(withGuard(document, { guardedToMs, graceMs }));
+  return document && JSON.stringify(document);
+}
 
 /**
  * Gives a new user its permissions, the guard and its access key, all at once.
  * It settles only when every call has, so that nothing is created behind the
  * back of the revocation that follows a failure.
  */
-export async function equipUser(user: string, context: CreateContext<UserInput>): Promise<NewAccessKey> {
-  const { signal, expiresAtMs } = context;
-  const { role, root } = context.input;
+export async function equipUser(handle: UserHandle, context: EquipUserContext): Promise<NewAccessKey> {
+  const { signal, role, root, guardedToMs } = context;
+  const { user } = handle;
   const { iam, clock, retriesMax } = root;
   const stop = new AbortController();
   // What is on its way is not torn off when a call beside it fails, but nothing is sent any more.
@@ -36,8 +59,10 @@ export async function equipUser(user: string, context: CreateContext<UserInput>)
     );
 
   const key = start(createOnlyKey({ user, root, signal, going }));
-  const document = JSON.stringify(withGuard(role.document, expiresAtMs));
-  give(inlinePolicyName, () => iam.putInlinePolicy({ user, policy: inlinePolicyName, document, signal }));
+  const document = inlinePolicyOf(role.document, { ...handle, guardedToMs });
+  if (document !== undefined) {
+    give(inlinePolicyName, () => iam.putInlinePolicy({ user, policy: inlinePolicyName, document, signal }));
+  }
   for (const arn of role.policyArns) give(arn, () => iam.attachPolicy({ user, arn, signal }));
   for (const group of role.groups) give(group, () => iam.addToGroup({ user, group, signal }));
 

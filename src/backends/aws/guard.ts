@@ -8,14 +8,20 @@ export const guardSid = "LeaseholdGuard";
 export const inlinePolicyName = "leasehold";
 
 /**
- * How long after the expiry the guard denies. Long enough for a revocation
+ * How long after the end that it covers the guard denies, where neither the role nor the mount says. Long enough for a revocation
  * that is under way, and for clocks that differ, so that it acts only where nobody else did.
  */
-export const guardGraceMs = 120_000;
+export const defaultGuardGraceMs = 120_000;
+
+/** The least grace: AWS's times have whole seconds. */
+export const guardGraceMsMin = 1000;
+
+/** The most grace: with more, a key that nobody ends would live on for days. */
+export const guardGraceMsMax = 86_400_000;
 
 /**
  * The inline policy of a leased user: what its role's document allows, and the
- * guard, a statement that denies everything once the lease is over by more
+ * guard, a statement that denies everything once the end that it covers is over by more
  * than the grace. The key then stops working though leasehold, its storage and its operators are gone.
  *
  * Both are one policy, not two: permissions never exist without the guard, and
@@ -25,13 +31,16 @@ export const guardGraceMs = 120_000;
  *
  * The time is a literal: policy variables do not work in date operators.
  */
-export function withGuard(document: JsonObject | undefined, expiresAtMs: number): JsonObject {
+export function withGuard(
+  document: JsonObject | undefined,
+  times: { readonly guardedToMs: number; readonly graceMs: number },
+): JsonObject {
   const guard = {
     Sid: guardSid,
     Effect: "Deny",
     Action: "*",
     Resource: "*",
-    Condition: { DateGreaterThan: { "aws:CurrentTime": awsTime(expiresAtMs + guardGraceMs) } },
+    Condition: { DateGreaterThan: { "aws:CurrentTime": awsTime(times.guardedToMs + times.graceMs) } },
   };
   const statements = statementsOf(document ?? { Statement: [] }).filter(
     (statement) => !isJsonObject(statement) || statement["Sid"] !== guardSid,

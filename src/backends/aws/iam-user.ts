@@ -6,7 +6,11 @@ import { userLeftBehind } from "./left-behind.ts";
 import { planReissueKey, reissueKey } from "./reissue-key.ts";
 import { renewUser } from "./renew-user.ts";
 import type { RootAccess } from "./root-access.ts";
+import { packHandle, unpackHandle } from "./stored-handle.ts";
 import { planUser, type UserHandle, type UserInput } from "./user-handle.ts";
+
+/** Name of the secret type, which is stored with every lease. */
+export const iamUserTypeName = "iam_user";
 
 /** The secret type of leased IAM users: an access key, and the user that it belongs to. */
 export function iamUserType(options: {
@@ -16,13 +20,11 @@ export function iamUserType(options: {
 }): DefinedSecretType<UserInput> {
   const { accessor, access, consistencyMs } = options;
   return defineSecretType<UserInput, UserHandle>({
-    name: "iam_user",
+    name: iamUserTypeName,
+    packing: { pack: packHandle, unpack: unpackHandle },
     plan: planUser,
     create: (handle, context) => createUser(handle, { ...context, accessor }),
-    renew: async (handle, context) => {
-      await renewUser(handle, { ...context, root: await access.open() });
-      return undefined;
-    },
+    renew: (handle, context) => renewUser(handle, { ...context, access }),
     planReissue: planReissueKey,
     reissue: async (handle, context) => reissueKey(handle, { ...context, root: await access.open() }),
     leftBehind: userLeftBehind,

@@ -1,35 +1,61 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "../../core/json.ts";
 import { statementsOf } from "./guard.ts";
 
-/** Calls with which a leased user could take the guard off itself, or make credentials that outlive the lease. */
+/**
+ * Calls with which a leased user could take the guard off itself, slip out of its revocation, or make credentials that outlive the
+ * lease: by writing its own policies or those of its groups, by taking a boundary off, by another name or other tags,
+ * or by a key, a password, a user or a role of its making.
+ */
 const telltaleActions: readonly string[] = [
-  "iam:putuserpolicy",
-  "iam:deleteuserpolicy",
-  "iam:createaccesskey",
-  "iam:createuser",
-  "iam:createloginprofile",
-  "iam:createrole",
-  "iam:updateassumerolepolicy",
-];
+  ...["putuserpolicy", "deleteuserpolicy", "attachuserpolicy"],
+  ...["putgrouppolicy", "attachgrouppolicy", "addusertogroup"],
+  ...["createpolicyversion", "setdefaultpolicyversion"],
+  ...["putuserpermissionsboundary", "deleteuserpermissionsboundary"],
+  ...["updateuser", "taguser", "untaguser"],
+  ...["createaccesskey", "createloginprofile", "updateloginprofile", "createuser"],
+  ...["createrole", "updateassumerolepolicy", "putrolepolicy", "attachrolepolicy"],
+].map((name) => `iam:${name}`);
 
-/** Managed policies of AWS that allow them. */
+/**
+ * Managed policies of AWS that allow them, by the ends of their ARNs. PowerUserAccess is none of them: it allows everything but IAM,
+ * where it reads, and makes roles of AWS's services alone.
+ */
 const telltalePolicies = /:iam::aws:policy\/(?:AdministratorAccess|IAMFullAccess)$/;
 
 /**
  * Says whether a role's policies let the leased user write IAM, as far as they
- * can be read here: the document, and AWS's own policies of that kind by name.
+ * can be read here: the document, and AWS's own policies of that kind by name. What the document denies in every case is
+ * not allowed, whatever else says so.
  */
 export function allowsIamWrites(role: {
   readonly document: JsonObject | undefined;
   readonly policyArns: readonly string[];
 }): boolean {
+  const statements = statementsOf(role.document ?? {}).filter(isJsonObject);
+  const denials = statements.filter(isDenialInEveryCase);
+  const open = telltaleActions.filter((action) => !denials.some((denial) => covers(denial, action)));
+  if (open.length === 0) return false;
   if (role.policyArns.some((arn) => telltalePolicies.test(arn))) return true;
-  return statementsOf(role.document ?? {}).some(
+  return statements.some(
     (statement) =>
-      isJsonObject(statement) &&
       statement["Effect"] === "Allow" &&
-      telltaleActions.some((action) => covers(statement, action)),
+      reachesIam(statement) &&
+      open.some((action) => covers(statement, action)),
   );
+}
+
+function isDenialInEveryCase(statement: JsonObject): boolean {
+  const { Effect: effect, Condition: condition, Resource: resource } = statement;
+  return effect === "Deny" && condition === undefined && textsOf(resource).includes("*");
+}
+
+/** Says whether a statement can be about anything of IAM's. A star before the service may stand for every service. */
+function reachesIam({ Resource: resource, NotResource: notResource }: JsonObject): boolean {
+  if (resource === undefined) return !textsOf(notResource).includes("*");
+  return textsOf(resource).some((text) => {
+    const [arn = "", partition = "", service = ""] = text.split(":");
+    return `${arn}${partition}`.includes("*") || matches(service, "iam");
+  });
 }
 
 function covers(statement: JsonObject, action: string): boolean {
@@ -39,7 +65,11 @@ function covers(statement: JsonObject, action: string): boolean {
 }
 
 function matchesAny(patterns: JsonValue, action: string): boolean {
-  return [patterns].flat().some((pattern) => typeof pattern === "string" && matches(pattern, action));
+  return textsOf(patterns).some((pattern) => matches(pattern, action));
+}
+
+function textsOf(value: JsonValue | undefined): readonly string[] {
+  return [value].flat().filter((item) => typeof item === "string");
 }
 
 /**

@@ -1,10 +1,11 @@
-import type { Created } from "../../core/backend.ts";
+import type { Created, ReissueContext } from "../../core/backend.ts";
 import { coreErrorOf, isAwsFailure } from "./aws-failure.ts";
 import { createOnlyKey } from "./create-access-key.ts";
 import { checkOwnUser } from "./own-user.ts";
 import { resend, visibilityRetriesMax } from "./resend.ts";
 import type { OpenRoot } from "./root-access.ts";
-import type { UserHandle } from "./user-handle.ts";
+import type { UserHandle, UserInput } from "./user-handle.ts";
+import { tellKey } from "./users/wait-for-ready.ts";
 
 /** What is stored before the key of a leased user is replaced: a revocation then deletes every key that it finds. */
 export function planReissueKey({ key, ...handle }: UserHandle): UserHandle {
@@ -17,9 +18,9 @@ export function planReissueKey({ key, ...handle }: UserHandle): UserHandle {
  */
 export async function reissueKey(
   handle: UserHandle,
-  context: { readonly root: OpenRoot; readonly signal: AbortSignal },
+  context: ReissueContext<UserInput> & { readonly root: OpenRoot },
 ): Promise<Created<UserHandle>> {
-  const { root, signal } = context;
+  const { root, signal, endsAtMs, input } = context;
   const { iam, clock, retriesMax } = root;
   const { user } = handle;
   const send = <T>(call: () => Promise<T>) =>
@@ -33,10 +34,8 @@ export async function reissueKey(
     const { old, ...rest } = handle;
     if (old !== undefined) await send(removalOf(old, { user, root, signal }));
     const key = await createOnlyKey({ user, root, signal, going: signal, mayHaveKeys: true });
-    return {
-      secret: { access_key: key.id, secret_key: key.secret },
-      handle: { ...rest, key: key.id },
-    };
+    const told = await tellKey(key, { probe: input?.probe, clock, signal, endsAtMs });
+    return { ...told, handle: { ...rest, key: key.id } };
   } catch (error) {
     throw isAwsFailure(error) ? coreErrorOf(error, `replace the access key of user "${user}"`) : error;
   }

@@ -32,6 +32,8 @@ export async function resend<T>(call: () => Promise<T>, options: ResendOptions):
     try {
       return await call();
     } catch (error) {
+      // Why it was not sent says more than that the time is over.
+      if (isAwsFailure(error, "unsent")) throw error;
       throwIfStopped(signal);
       if (!isAwsFailure(error)) throw error;
       const tries = left[error.kind] ?? 0;

@@ -1,6 +1,7 @@
 import { RetryLater, Throttled } from "../../core/backend.ts";
 import { CoreError } from "../../core/errors.ts";
 import { coreErrorOf, isAwsFailure } from "./aws-failure.ts";
+import { NotSent } from "./pacing/not-sent.ts";
 import type { OpenRoot, RootAccess } from "./root-access.ts";
 import type { UserHandle } from "./user-handle.ts";
 
@@ -84,8 +85,9 @@ async function checkAccount(
 ): Promise<void> {
   const { access, root, signal } = context;
   if (handle.account === undefined) {
-    if (handle.root === root.accessKey) return;
-    throw wrongAccount(handle, `root key ${handle.root}`, `root key is now ${root.accessKey}`);
+    const names = [root.name ?? root.accessKey, ...(root.formerNames ?? [])];
+    if (names.some((name) => name === handle.root)) return;
+    throw wrongAccount(handle, `root key ${handle.root}`, `root key is now ${names[0]}`);
   }
   const { account } = await access.withAccount(root, signal);
   if (account === handle.account) return;
@@ -103,9 +105,16 @@ function wrongAccount(handle: UserHandle, madeIn: string, now: string): CoreErro
   );
 }
 
-/** The error for a failed call of a revocation. A throttle is nobody's fault, and uses no attempt. */
+/**
+ * The error for a failed call of a revocation. A throttle is nobody's fault, and uses no attempt; nor does a call that
+ * was not sent.
+ */
 export function revocationError(error: unknown, doing: string): unknown {
   if (!isAwsFailure(error)) return error;
   const reason = coreErrorOf(error, doing);
+  if (error instanceof NotSent) {
+    const afterMs = error.retryAfterMs ?? retryAfterMs();
+    return error.reason === "paced" ? new Throttled(reason, afterMs) : new RetryLater(reason, afterMs);
+  }
   return error.kind === "throttled" ? new Throttled(reason, retryAfterMs()) : reason;
 }

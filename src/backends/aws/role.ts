@@ -1,28 +1,71 @@
 import { CoreError, quote } from "../../core/errors.ts";
-import { invalidField } from "../../core/field.ts";
 import type { JsonObject } from "../../core/json.ts";
 import type { MountStorage } from "../../core/mount-storage.ts";
 import type { Tags } from "./iam.ts";
-import { ownTagCount, reservedTagPrefix } from "./tags.ts";
 
 /** Path of leased users where a role names none. */
 export const defaultUserPath = "/leasehold/";
 
-/** A role: what the users of its leases are and may do. */
+/** What a role can issue, by the names that `credential_type` takes. */
+export const credentialTypes = ["iam_user", "assumed_role", "federation_token", "session_token"] as const;
+
+/** What a role issues: the access key of a new IAM user, or a session of AWS's token service. */
+export type CredentialType = (typeof credentialTypes)[number];
+
+/** A role: what the credentials of its leases are and may do. What does not apply to its type has its default. */
 export interface Role {
-  readonly credentialType: "iam_user";
+  readonly credentialType: CredentialType;
+  /** Inline policy of the user, or session policy. */
   readonly document: JsonObject | undefined;
+  /** Managed policies that are attached to the user, or limit the session. */
   readonly policyArns: readonly string[];
+  /** Groups that the user joins, or whose policies limit the session. */
   readonly groups: readonly string[];
+  /** Tags of the user besides our own. */
   readonly tags: Tags;
   readonly boundaryArn: string | undefined;
   readonly userPath: string;
+  /** ARNs of the roles that can be assumed; the first is the default. */
+  readonly roleArns: readonly string[];
+  /** Sent with AssumeRole. */
+  readonly externalId: string | undefined;
+  /** Tags of the session. */
+  readonly sessionTags: Tags;
+  /** MFA device of the root key, for `session_token`. */
+  readonly mfaSerialNumber: string | undefined;
+  /** The end of a lease cuts its session off at the assumed role. */
+  readonly revokeSessions: boolean;
+  /** The user carries the statement that denies everything once its lease is over. */
+  readonly deadMansSwitch: boolean;
+  /** How long after the expiry that statement denies; undefined where the mount decides. */
+  readonly guardGraceMs: number | undefined;
   /** TTLs in milliseconds; undefined where the role sets none. */
   readonly defaultTtlMs: number | undefined;
   readonly maxTtlMs: number | undefined;
   /** How many leases of the role may live at the same time; undefined where there is no limit. */
   readonly maxLeases: number | undefined;
 }
+
+/** A role that says nothing. What a stored role lacks, written before there was such a field, is as it is here. */
+export const bareRole: Role = {
+  credentialType: "iam_user",
+  document: undefined,
+  policyArns: [],
+  groups: [],
+  tags: {},
+  boundaryArn: undefined,
+  userPath: defaultUserPath,
+  roleArns: [],
+  externalId: undefined,
+  sessionTags: {},
+  mfaSerialNumber: undefined,
+  revokeSessions: false,
+  deadMansSwitch: true,
+  guardGraceMs: undefined,
+  defaultTtlMs: undefined,
+  maxTtlMs: undefined,
+  maxLeases: undefined,
+};
 
 /** What role names are made of, and the words for it. */
 export const roleNamePattern = {
@@ -32,62 +75,6 @@ export const roleNamePattern = {
 
 /** Folder of the stored roles. */
 export const roleFolder = "roles/";
-
-/** IAM's limits for a user's tags. Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
-const tagCountMax = 50 - ownTagCount;
-const tagKeyLengthMax = 128;
-const tagValueLengthMax = 256;
-const tagCharacters = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
-
-/** Checks what the fields of a role, each well-formed, say together. Throws `INVALID_FIELD`. */
-export function checkRole(role: Role): void {
-  if (role.document === undefined && role.policyArns.length === 0 && role.groups.length === 0) {
-    throw invalidField(
-      "policy_document",
-      'is missing: a role needs at least one of "policy_document", "policy_arns" and "iam_groups".',
-    );
-  }
-  const { defaultTtlMs, maxTtlMs } = role;
-  if (defaultTtlMs !== undefined && maxTtlMs !== undefined && defaultTtlMs > maxTtlMs) {
-    throw invalidField(
-      "default_ttl",
-      `must not be more than "max_ttl": it is ${defaultTtlMs / 1000} s, and "max_ttl" is ${maxTtlMs / 1000} s.`,
-    );
-  }
-  checkTags(role.tags);
-}
-
-function checkTags(tags: Tags): void {
-  const seen = new Set<string>();
-  const entries = Object.entries(tags);
-  if (entries.length > tagCountMax) {
-    throw invalidField(
-      "iam_tags",
-      `must hold at most ${tagCountMax} tags, since IAM allows 50 and leasehold sets ${ownTagCount}; it holds ${entries.length}.`,
-    );
-  }
-  for (const [key, value] of entries) {
-    const lower = key.toLowerCase();
-    if (lower.startsWith(reservedTagPrefix) || lower.startsWith("aws:")) {
-      throw invalidField("iam_tags", `must not hold ${quote(key)}: "leasehold:" and "aws:" are reserved.`);
-    }
-    if (key.length < 1 || key.length > tagKeyLengthMax || value.length > tagValueLengthMax) {
-      throw invalidField(
-        "iam_tags",
-        `has a tag ${quote(key)} that is too long: a key has 1 to ${tagKeyLengthMax} characters, a value at most ${tagValueLengthMax}.`,
-      );
-    }
-    if (!tagCharacters.test(key) || !tagCharacters.test(value)) {
-      throw invalidField(
-        "iam_tags",
-        `has a tag ${quote(key)} with characters other than letters, digits, spaces and _.:/=+-@`,
-      );
-    }
-    if (seen.has(lower))
-      throw invalidField("iam_tags", `has the tag ${quote(key)} twice; case does not count.`);
-    seen.add(lower);
-  }
-}
 
 /** Reads a stored role. Throws `NO_SUCH_ROLE`, saying how to find those there are. */
 export async function readRole(
@@ -104,7 +91,7 @@ export async function readRole(
     );
   }
   // Sealed, and written by writeRole alone.
-  return stored as unknown as Role;
+  return { ...bareRole, ...(stored as unknown as Partial<Role>) };
 }
 
 /** Stores a role in place of the one that has its name. */

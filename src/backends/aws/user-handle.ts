@@ -1,7 +1,10 @@
 import type { SecretIds } from "../../core/backend.ts";
+import { defaultGuardGraceMs } from "./guard.ts";
 import { defaultUserPath, type Role } from "./role.ts";
 import type { OpenRoot } from "./root-access.ts";
-import { userNameOf } from "./user-name.ts";
+import { type TemplateSource, templateValuesOf } from "./templates/template-values.ts";
+import { renderUserName } from "./user-name.ts";
+import type { KeyProbe } from "./users/wait-for-ready.ts";
 
 /**
  * What a revocation needs to know about a leased user. It is stored with every
@@ -29,6 +32,12 @@ export type UserHandle = {
   readonly old?: string;
   /** DeleteUser was sent, and perhaps worked; the key was deleted before. */
   readonly sent?: 1;
+  /** The end of the lease that the guard, and the tag with it, covers, in milliseconds since 1970; from the moment the user was made. */
+  readonly guardedToMs?: number;
+  /** How long after that the guard denies, where it is not the usual time. */
+  readonly guardGraceMs?: number;
+  /** The user has no guard. */
+  readonly unguarded?: 1;
 };
 
 /** Longest planned handle, in bytes of JSON. The sealed lease has 2 KiB, and the key and the flags come on top. */
@@ -39,15 +48,25 @@ export interface UserInput {
   readonly role: Role;
   /** The root key that plans the user also makes it, so that the handle names the right account. */
   readonly root: OpenRoot;
+  /** Who asks, and where: for the variables in the role and in the user's name. */
+  readonly source: TemplateSource;
+  /** How long after the end that it covers the guard denies. */
+  readonly guardGraceMs: number;
+  /** Tells whether AWS knows the new key; given where the caller wants to wait for that. */
+  readonly probe?: KeyProbe | undefined;
 }
 
 /** Names the user of a lease before it exists. */
-export function planUser({ role, root }: UserInput, ids: SecretIds): UserHandle {
+export function planUser(input: UserInput, ids: SecretIds): UserHandle {
+  const { role, root, source, guardGraceMs } = input;
+  const isUsualGrace = guardGraceMs === defaultGuardGraceMs || !role.deadMansSwitch;
   const bare: UserHandle = {
-    user: userNameOf(ids.role, ids.leaseUuid),
+    user: renderUserName(templateValuesOf(source, ids), root.usernameTemplate),
     ...(role.userPath === defaultUserPath ? {} : { path: role.userPath }),
-    ...(root.account === undefined ? { root: root.accessKey } : { account: root.account }),
+    ...(root.account === undefined ? { root: root.name ?? root.accessKey } : { account: root.account }),
     ...(role.document === undefined ? {} : { document: 1 }),
+    ...(role.deadMansSwitch ? {} : { unguarded: 1 }),
+    ...(isUsualGrace ? {} : { guardGraceMs }),
   };
   const listed: UserHandle = {
     ...bare,

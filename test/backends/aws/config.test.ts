@@ -31,8 +31,7 @@ describe("the path config/root", () => {
   it.each([
     [{ access_key: rootKey.access_key }, "secret_key"],
     [{ secret_key: rootKey.secret_key }, "access_key"],
-    [{ region: "eu-west-1" }, "access_key"],
-  ])("needs both parts of the key the first time: %j", async (data, field) => {
+  ])("needs both parts of the key or neither the first time: %j", async (data, field) => {
     await expect(mountAws().ask("write", "config/root", data)).rejects.toMatchObject({
       code: "INVALID_FIELD",
       details: { field },
@@ -81,21 +80,58 @@ describe("the path config/root", () => {
     if (field === "secret_key") expect(String(error)).not.toContain(value);
   });
 
-  it.each(["username_template", "role_arn", "external_id"])("does not support %s yet", async (field) => {
-    await expect(mountAws().ask("write", "config/root", { ...rootKey, [field]: "x" })).rejects.toMatchObject({
-      code: "INVALID_FIELD",
-      message: expect.stringContaining("not supported yet"),
-    });
+  it.each([
+    ["role_arn", "arn:aws:iam::111122223333:user/ci", {}],
+    ["role_arn", "arn:aws-cn:iam::111122223333:role/ci", {}],
+    ["region", "nowhere", {}],
+    ["external_id", "a", { role_arn: "arn:aws:iam::111122223333:role/ci" }],
+    ["external_id", "outside", {}],
+    ["username_template", "ci-{{nobody}}", {}],
+    ["user_headroom", 5001, {}],
+    ["rotation_period", "30s", {}],
+    ["rotation_period", "1h", { role_arn: "arn:aws:iam::111122223333:role/ci" }],
+    ["validate", "perhaps", {}],
+  ])("refuses %s=%s", async (field, value, others) => {
+    const aws = mountAws();
+    await expect(
+      aws.ask("write", "config/root", { ...rootKey, ...others, [field]: value }),
+    ).rejects.toMatchObject({ code: "INVALID_FIELD", details: { field } });
+    expect(await aws.storage.get("config/root")).toBeUndefined();
   });
 
-  it("succeeds with a warning where AWS cannot be reached or does not know the key", async () => {
+  it("stores nothing where AWS does not accept the key", async () => {
     const aws = mountAws();
-    aws.iam.knobs.fault = () =>
-      awsFailure("refused", "InvalidClientTokenId", "The security token is invalid.");
-    expect(await aws.ask("write", "config/root", rootKey)).toEqual({
-      warnings: [expect.stringMatching(/stored, but not tried.*InvalidClientTokenId/)],
+    for (const code of ["InvalidClientTokenId", "SignatureDoesNotMatch"]) {
+      aws.iam.knobs.fault = () => awsFailure("refused", code, "The security token is invalid.");
+      await expect(aws.ask("write", "config/root", rootKey)).rejects.toMatchObject({
+        code: "BACKEND_REFUSED",
+        message: expect.stringMatching(new RegExp(`^Nothing was stored: .*${code}.*validate=false`)),
+        details: { aws_code: code },
+      });
+    }
+    expect(await aws.storage.get("config/root")).toBeUndefined();
+  });
+
+  it("stores nothing where AWS cannot be reached, but with validate=false", async () => {
+    const aws = mountAws();
+    aws.iam.knobs.fault = () => awsFailure("unknown", "ECONNREFUSED", "connect ECONNREFUSED");
+    await expect(aws.ask("write", "config/root", rootKey)).rejects.toMatchObject({
+      code: "BACKEND_UNAVAILABLE",
+      message: expect.stringMatching(/Nothing was stored.*ECONNREFUSED.*validate=false/),
     });
-    expect(await aws.storage.get("config/root")).not.toHaveProperty("account");
+    expect(await aws.storage.get("config/root")).toBeUndefined();
+    const since = aws.iam.calls.length;
+    expect(await aws.ask("write", "config/root", { ...rootKey, validate: false })).toEqual({ warnings: [] });
+    expect(aws.iam.calls.length).toBe(since);
+    expect(await aws.storage.get("config/root")).toMatchObject({ accessKey: rootKey.access_key });
+  });
+
+  it("names users by its template", async () => {
+    const aws = mountAws();
+    await aws.ask("write", "config/root", { ...rootKey, username_template: "ci-{{role}}" });
+    await aws.ask("write", "roles/deploy", { policy_document: tutorialPolicy });
+    const { input } = await aws.issueOf("deploy");
+    expect(input).toMatchObject({ root: { usernameTemplate: "ci-{{role}}" } });
   });
 
   it("refuses a key of another account while leases are live, with the numbers", async () => {
@@ -143,17 +179,37 @@ describe("the path config/root", () => {
 });
 
 describe("the path config/lease", () => {
-  it("reads zeros before anything was written", async () => {
-    expect(await mountAws().ask("read", "config/lease")).toEqual({ data: { lease: 0, lease_max: 0 } });
+  it("reads the defaults before anything was written", async () => {
+    expect(await mountAws().ask("read", "config/lease")).toEqual({
+      data: { lease: 0, lease_max: 0, deadmans_switch_grace: 120 },
+    });
   });
 
   it("keeps what a write leaves out, and takes away what is 0", async () => {
     const aws = mountAws();
     await aws.ask("write", "config/lease", { lease: "30m", lease_max: 3600 });
     await aws.ask("write", "config/lease", { lease: "10m" });
-    expect(await aws.ask("read", "config/lease")).toEqual({ data: { lease: 600, lease_max: 3600 } });
+    expect(await aws.ask("read", "config/lease")).toEqual({
+      data: { lease: 600, lease_max: 3600, deadmans_switch_grace: 120 },
+    });
     await aws.ask("write", "config/lease", { lease_max: 0 });
-    expect(await aws.ask("read", "config/lease")).toEqual({ data: { lease: 600, lease_max: 0 } });
+    expect(await aws.ask("read", "config/lease")).toEqual({
+      data: { lease: 600, lease_max: 0, deadmans_switch_grace: 120 },
+    });
+  });
+
+  it("takes a grace for the dead man's switch, from a second to a day, and goes back to the default at 0", async () => {
+    const aws = mountAws();
+    await aws.ask("write", "config/lease", { deadmans_switch_grace: "10m" });
+    expect(await aws.ask("read", "config/lease")).toMatchObject({ data: { deadmans_switch_grace: 600 } });
+    for (const grace of ["500ms", "25h"]) {
+      await expect(aws.ask("write", "config/lease", { deadmans_switch_grace: grace })).rejects.toMatchObject({
+        code: "INVALID_FIELD",
+        details: { field: "deadmans_switch_grace" },
+      });
+    }
+    await aws.ask("write", "config/lease", { deadmans_switch_grace: 0 });
+    expect(await aws.ask("read", "config/lease")).toMatchObject({ data: { deadmans_switch_grace: 120 } });
   });
 
   it("refuses a lease above its maximum", async () => {

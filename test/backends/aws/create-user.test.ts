@@ -3,6 +3,7 @@ import { NothingCreated } from "../../../src/core/backend.ts";
 import { CoreError } from "../../../src/core/errors.ts";
 import type { JsonObject } from "../../../src/core/json.ts";
 import { awsFailure, type FakeCall } from "../../kit/fake-iam.ts";
+import { createManualClock } from "../../kit/manual-clock.ts";
 import { mountAws, rootKey, tutorialPolicy } from "./mounted-aws.ts";
 
 const user = "leasehold-deploy-0d042c53aa8a4ce79dfd310351c465e5";
@@ -75,7 +76,7 @@ describe("creating an IAM user", () => {
     expect(texts()).toEqual(["createUser"]);
   });
 
-  it("tags the user, and ends its permissions two minutes after the expiry by itself", async () => {
+  it("tags the user, and ends its permissions by itself, a quarter of the TTL and two minutes after the expiry", async () => {
     const { aws, create } = await begun({ policy_document: tutorialPolicy, iam_tags: { team: "blue" } });
     await create();
     const made = aws.iam.users.get(user);
@@ -85,7 +86,8 @@ describe("creating an IAM user", () => {
         team: "blue",
         "leasehold:lease": ids.leaseUuid,
         "leasehold:mount": "aws_4f1c2d3e",
-        "leasehold:expires": "2026-11-24T11:00:00Z",
+        "leasehold:role": "deploy",
+        "leasehold:expires": "2026-11-24T11:15:00Z",
       },
     });
     expect(JSON.parse(made?.inline.get("leasehold") ?? "")).toEqual({
@@ -97,7 +99,7 @@ describe("creating an IAM user", () => {
           Effect: "Deny",
           Action: "*",
           Resource: "*",
-          Condition: { DateGreaterThan: { "aws:CurrentTime": "2026-11-24T11:02:00Z" } },
+          Condition: { DateGreaterThan: { "aws:CurrentTime": "2026-11-24T11:17:00Z" } },
         },
       ],
     });
@@ -111,6 +113,47 @@ describe("creating an IAM user", () => {
     expect(JSON.parse(made?.inline.get("leasehold") ?? "").Statement).toHaveLength(1);
   });
 
+  it.each([
+    ["the role's grace", { deadmans_switch_grace: "10m" }, "2026-11-24T11:25:00Z"],
+    ["else the mount's", {}, "2026-11-24T11:15:30Z"],
+  ])("goes by %s", async (_, role, deniesFrom) => {
+    const aws = mountAws();
+    await aws.ask("write", "config/root", rootKey);
+    await aws.ask("write", "config/lease", { deadmans_switch_grace: 30 });
+    await aws.ask("write", "roles/deploy", { policy_document: tutorialPolicy, ...role });
+    const { input } = await aws.issueOf("deploy");
+    await aws.userType.create(aws.userType.plan(input, ids), {
+      ...{ input, ids, issuedAtMs: aws.clock.nowMs(), signal: new AbortController().signal },
+      expiresAtMs: Date.parse("2026-11-24T11:00:00Z"),
+    });
+    expect(aws.iam.users.get(user)?.inline.get("leasehold")).toContain(deniesFrom);
+  });
+
+  it("gives a user without a dead man's switch its document alone, and one without a document no policy", async () => {
+    const { aws, create } = await begun({ policy_document: tutorialPolicy, deadmans_switch: false });
+    await create();
+    expect(JSON.parse(aws.iam.users.get(user)?.inline.get("leasehold") ?? "")).toEqual(tutorialPolicy);
+    const bare = await begun({ iam_groups: ["builders"], deadmans_switch: false });
+    await bare.create();
+    expect(bare.aws.iam.users.get(user)?.inline.size).toBe(0);
+  });
+
+  it("puts the caller, the role, the mount and the lease in place of variables", async () => {
+    const { aws, create } = await begun({
+      policy_document: {
+        Version: "2012-10-17",
+        Statement: [
+          { Effect: "Allow", Action: "s3:*", Resource: "arn:aws:s3:::{{mount}}-{{role}}/{{caller.id}}/*" },
+        ],
+      },
+      iam_tags: { owner: "{{caller.name}}", lease: "{{lease.uuid}}" },
+    });
+    await create();
+    const made = aws.iam.users.get(user);
+    expect(made?.tags).toMatchObject({ owner: "caller", lease: ids.leaseUuid });
+    expect(made?.inline.get("leasehold")).toContain('"arn:aws:s3:::aws-deploy/caller/*"');
+  });
+
   it("answers the key once, and its id alone in the handle", async () => {
     const { create, handle } = await begun();
     const created = await create();
@@ -118,7 +161,46 @@ describe("creating an IAM user", () => {
       access_key: "AKIAFAKE000000000001",
       secret_key: "secret-of-AKIAFAKE000000000001",
     });
-    expect(created.handle).toEqual({ ...handle, key: "AKIAFAKE000000000001" });
+    const guardedToMs = Date.parse("2026-11-24T11:15:00Z");
+    expect(created.handle).toEqual({ ...handle, key: "AKIAFAKE000000000001", guardedToMs });
+  });
+
+  it.each([
+    [true, []],
+    [false, [expect.stringContaining("use it again in some seconds")]],
+  ])("says whether AWS knows the key where the caller waits for that: %s", async (isKnown, warnings) => {
+    const clock = createManualClock();
+    const aws = mountAws({ clock });
+    await aws.ask("write", "config/root", rootKey);
+    await aws.ask("write", "roles/deploy", { policy_document: tutorialPolicy });
+    const { input } = await aws.issueOf("deploy", { wait_for_ready: true });
+    const since = aws.iam.calls.length;
+    const unknown = awsFailure("refused", "InvalidClientTokenId");
+    aws.iam.knobs.fault = ({ name }) => (name === "accountId" && !isKnown ? unknown : undefined);
+    const issuedAtMs = clock.nowMs();
+    const created = aws.userType.create(aws.userType.plan(input, ids), {
+      ...{ input, ids, issuedAtMs, signal: new AbortController().signal },
+      expiresAtMs: issuedAtMs + 3_600_000,
+      endsAtMs: issuedAtMs + 10_000,
+    });
+    let isDone = false;
+    void created.finally(() => {
+      isDone = true;
+    });
+    // The fake answers a few turns later, with nobody asleep meanwhile.
+    for (let turns = 0; turns < 1000 && !isDone; turns++) await clock.advance(50);
+    const { secret, warnings: told = [] } = await created;
+    expect(secret).toEqual({
+      access_key: "AKIAFAKE000000000001",
+      secret_key: "secret-of-AKIAFAKE000000000001",
+      ready: isKnown,
+    });
+    expect(told).toEqual(warnings);
+    expect(aws.iam.waves(since).slice(0, 3)).toEqual([
+      ["createUser"],
+      ["createAccessKey", "putInlinePolicy"],
+      ["accountId"],
+    ]);
   });
 
   it.each([

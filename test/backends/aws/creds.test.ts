@@ -61,16 +61,67 @@ describe("the path creds/:name", () => {
     });
   });
 
-  it.each(["role_arn", "role_session_name", "mfa_code", "wait_for_ready"])(
-    "does not support %s yet",
-    async (field) => {
-      const aws = await configured();
-      await expect(aws.ask("read", "creds/deploy", { [field]: "x" })).rejects.toMatchObject({
-        code: "INVALID_FIELD",
-        message: expect.stringContaining("not supported yet"),
+  it.each([
+    ["role_arn", "arn:aws:iam::111122223333:role/x"],
+    ["role_session_name", "mine"],
+    ["mfa_code", "123456"],
+  ])("refuses %s for a role of IAM users", async (field, value) => {
+    const aws = await configured();
+    await aws.ask("write", "roles/deploy", { policy_document: tutorialPolicy });
+    await expect(aws.ask("read", "creds/deploy", { [field]: value })).rejects.toMatchObject({
+      code: "INVALID_FIELD",
+      details: { field },
+    });
+  });
+
+  it("refuses to wait for a key where there is no STS to ask, and for a session", async () => {
+    const aws = await configured();
+    await aws.ask("write", "roles/deploy", { policy_document: tutorialPolicy });
+    await aws.ask("write", "roles/session", { credential_type: "session_token" });
+    const waiting = { wait_for_ready: true };
+    expect((await aws.issueOf("deploy", waiting)).input).toMatchObject({ probe: expect.any(Function) });
+    expect((await aws.issueOf("deploy")).input).not.toMatchObject({ probe: expect.any(Function) });
+    const refused = { code: "INVALID_FIELD", details: { field: "wait_for_ready" } };
+    await expect(aws.ask("read", "creds/session", waiting)).rejects.toMatchObject(refused);
+    await aws.ask("write", "config/root", { iam_endpoint: "http://127.0.0.1:1" });
+    await expect(aws.ask("read", "creds/deploy", waiting)).rejects.toMatchObject(refused);
+  });
+
+  it("refuses a caller whose name would mean something else in the role's policy, before anything is made", async () => {
+    const aws = await configured();
+    await aws.ask("write", "roles/deploy", {
+      policy_document: {
+        Version: "2012-10-17",
+        Statement: { Effect: "Allow", Action: "s3:*", Resource: "arn:aws:s3:::home/{{caller.name}}*" },
+      },
+    });
+    for (const name of ["", "x".repeat(129), "*".repeat(33), "\u4e2d", "a\nb"]) {
+      aws.caller = { id: "c", name };
+      await expect(aws.ask("read", "creds/deploy")).rejects.toMatchObject({
+        code: "INVALID_POLICY",
+        details: { variable: "caller.name", role: "deploy" },
       });
-    },
-  );
+    }
+    aws.caller = { id: "c", name: "Ann *" };
+    await aws.issueOf("deploy");
+  });
+
+  it("refuses a role whose policy was stored before there were variables, and has one that is none", async () => {
+    const aws = await configured();
+    const statement = { Effect: "Allow", Action: "s3:*", Resource: "arn:aws:s3:::{{bucket}}" };
+    const document = { Version: "2012-10-17", Statement: [statement] };
+    await aws.storage.put("roles/deploy", { credentialType: "iam_user", document });
+    await expect(aws.ask("read", "creds/deploy")).rejects.toMatchObject({
+      code: "INVALID_POLICY",
+      details: { variable: "bucket" },
+    });
+  });
+
+  it("takes the fields of a write as well", async () => {
+    const aws = await configured();
+    await aws.ask("write", "roles/deploy", { policy_document: tutorialPolicy });
+    expect((await aws.ask("write", "creds/deploy", { ttl: "10m" })).issue?.ttl.requestMs).toBe(600_000);
+  });
 
   it("refuses names that no role can have", async () => {
     const aws = await configured();
@@ -80,7 +131,7 @@ describe("the path creds/:name", () => {
   it("learns the account at the first issue where the write could not, and keeps it", async () => {
     const aws = mountAws();
     aws.iam.knobs.fault = () => awsFailure("unknown", "ECONNREFUSED");
-    await aws.ask("write", "config/root", rootKey);
+    await aws.ask("write", "config/root", { ...rootKey, validate: false });
     aws.iam.knobs.fault = () => undefined;
     await aws.ask("write", "roles/deploy", { policy_document: tutorialPolicy });
     const since = aws.iam.calls.length;

@@ -1,5 +1,4 @@
-import type { Role } from "../../../src/backends/aws/role.ts";
-import type { UserInput } from "../../../src/backends/aws/user-handle.ts";
+import { bareRole, type Role, writeRole } from "../../../src/backends/aws/role.ts";
 import type { SecretWorld } from "../../conformance/secret-scene.ts";
 import { secretTypeConformance } from "../../conformance/secret-type.ts";
 import { secretReissueConformance } from "../../conformance/secret-type-reissue.ts";
@@ -11,16 +10,9 @@ const account = "111122223333";
 const accessKey = rootKey.access_key;
 
 const documentRole: Role = {
-  credentialType: "iam_user",
+  ...bareRole,
   document: tutorialPolicy,
-  policyArns: [],
-  groups: [],
-  tags: { team: "blue" },
-  boundaryArn: undefined,
-  userPath: "/leasehold/",
-  defaultTtlMs: undefined,
-  maxTtlMs: undefined,
-  maxLeases: undefined,
+  tags: { team: "blue", of: "{{caller.name}}" },
 };
 
 function worldOf(
@@ -28,13 +20,12 @@ function worldOf(
   knobs: { readonly visibleAfterMs?: number; readonly goneAfterMs?: number } = {},
 ) {
   return async (): Promise<SecretWorld> => {
-    const { iam, clock, userType, storage } = mountAws({ consistencyMs });
+    const aws = mountAws({ consistencyMs });
+    const { iam, clock, userType, storage } = aws;
     await storage.put("config/root", { accessKey, secretKey: rootKey.secret_key, account });
+    await writeRole(storage, "deploy", role);
+    const { input } = await aws.issueOf("deploy");
     Object.assign(iam.knobs, knobs);
-    const input: UserInput = {
-      role,
-      root: { iam, accessKey, account, retriesMax: 3, clock },
-    };
     let since = 0;
     const failAt = (fault: (call: number) => ReturnType<typeof iam.knobs.fault>) => {
       iam.knobs.fault = ({ number }) => fault(number - since);
@@ -77,6 +68,14 @@ const attachedRole: Role = {
 
 secretTypeConformance("iam_user of a role with a document", worldOf(documentRole));
 secretTypeConformance("iam_user of a role with policies and groups", worldOf(attachedRole));
+secretTypeConformance(
+  "iam_user of a role without a dead man's switch",
+  worldOf({ ...documentRole, deadMansSwitch: false }),
+);
+secretTypeConformance(
+  "iam_user of a role with groups alone, and without a dead man's switch",
+  worldOf({ ...bareRole, groups: ["builders"], deadMansSwitch: false }),
+);
 secretTypeConformance(
   "iam_user of a role with more policies than a handle holds",
   worldOf({

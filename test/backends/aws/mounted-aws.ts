@@ -4,9 +4,10 @@ import type { AwsOptions } from "../../../src/backends/aws/aws-options.ts";
 import type { IamSettings } from "../../../src/backends/aws/iam.ts";
 import type { BackendType, Issue, SecretType } from "../../../src/core/backend.ts";
 import { createBarrier } from "../../../src/core/barrier.ts";
+import type { Caller } from "../../../src/core/caller.ts";
 import type { JsonObject } from "../../../src/core/json.ts";
 import { createMountStorage, type MountStorage } from "../../../src/core/mount-storage.ts";
-import type { Operation, PathReply } from "../../../src/core/path.ts";
+import type { Operation, PathDefinition, PathReply } from "../../../src/core/path.ts";
 import { operationOf, parseFields, parseParams, routePath } from "../../../src/core/router.ts";
 import { createFakeIam, type FakeIam } from "../../kit/fake-iam.ts";
 import { type FakeMountLeases, fakeMountLeases } from "../../kit/fake-mount-leases.ts";
@@ -29,9 +30,12 @@ export const tutorialPolicy: JsonObject = {
 export interface MountedBackend {
   readonly storage: MountStorage;
   readonly secretTypes: readonly SecretType[];
+  readonly paths: readonly PathDefinition[];
   ask(operation: Operation, path: string, data?: JsonObject, signal?: AbortSignal): Promise<PathReply>;
   /** Number of leases that the backend is told are live. */
   live: number;
+  /** Who asks. */
+  caller: Caller;
   /** The leases that the backend is told of. */
   readonly leases: FakeMountLeases;
   /** Has the backend do what comes due without a request. */
@@ -49,11 +53,17 @@ export function mountBackend(
   const accessor = `${mountPath}_4f1c2d3e`;
   const storage = createMountStorage({ accessor, storage: createMemoryStorage(), barrier });
   const leases = fakeMountLeases(nowMs);
-  const backend = type.create({ accessor, storage, liveLeases: async () => mounted.live, leases });
+  const backend = type.create({
+    ...{ accessor, storage, leases },
+    liveLeases: async () => mounted.live,
+    liveLeasesOf: async () => mounted.live,
+  });
   const mounted: MountedBackend = {
     storage,
     secretTypes: backend.secretTypes,
+    paths: backend.paths,
     live: 0,
+    caller: { id: "caller", name: "caller" },
     leases,
     upkeep: async () => backend.upkeep?.({ signal: new AbortController().signal }),
     async ask(operation, path, data = {}, signal = new AbortController().signal) {
@@ -67,7 +77,7 @@ export function mountBackend(
         params: parseParams(match),
         fields: parseFields(match.definition, found, data),
         data,
-        caller: { id: "caller", name: "caller" },
+        caller: mounted.caller,
         signal,
       });
     },

@@ -95,6 +95,46 @@ describe("telling whether a role may write IAM", () => {
     expect(allowsIamWrites({ document: policy(allow({ Action: action })), policyArns: [] })).toBe(false);
   });
 
+  it.each(["iam:TagUser", "iam:UpdateUser", "iam:AddUserToGroup", "iam:CreatePolicyVersion", "iam:Attach*"])(
+    "finds it in %s, by which a user could slip out of its revocation or get more",
+    (action) => {
+      expect(allowsIamWrites({ document: policy(allow({ Action: action })), policyArns: [] })).toBe(true);
+    },
+  );
+
+  it.each<[JsonValue, boolean]>([
+    ["arn:aws:s3:::bucket/*", false],
+    [["arn:aws:s3:::bucket/*", "arn:aws:iam::111122223333:user/*"], true],
+    ["arn:aws-cn:i*", true],
+    ["arn:*:bucket", true],
+    ["*", true],
+  ])("goes by what the statement is about: %o", (resource, isFound) => {
+    const document = policy(allow({ Action: "*", Resource: resource }));
+    expect(allowsIamWrites({ document, policyArns: [] })).toBe(isFound);
+  });
+
+  it.each([
+    ["AdministratorAccess", true],
+    ["IAMFullAccess", true],
+    ["PowerUserAccess", false],
+    ["ReadOnlyAccess", false],
+    ["job-function/Billing", false],
+  ])("knows what AWS's own policy %s allows", (name, isFound) => {
+    for (const partition of ["aws", "aws-cn", "aws-us-gov"]) {
+      const policyArns = [`arn:${partition}:iam::aws:policy/${name}`];
+      expect(allowsIamWrites({ document: undefined, policyArns })).toBe(isFound);
+    }
+  });
+
+  it("does not find it where IAM is denied in every case", () => {
+    const policyArns = ["arn:aws:iam::aws:policy/AdministratorAccess"];
+    const deny = (more: JsonObject) => policy(allow({ Effect: "Deny", Action: "iam:*", ...more }));
+    expect(allowsIamWrites({ document: deny({}), policyArns })).toBe(false);
+    expect(allowsIamWrites({ document: deny({ Condition: { Bool: {} } }), policyArns })).toBe(true);
+    expect(allowsIamWrites({ document: deny({ Resource: "arn:aws:iam::1:user/x" }), policyArns })).toBe(true);
+    expect(allowsIamWrites({ document: deny({ Action: "iam:Put*" }), policyArns })).toBe(true);
+  });
+
   it("does not find it in what is denied", () => {
     const document = policy(allow({ Effect: "Deny", Action: "*" }));
     expect(allowsIamWrites({ document, policyArns: [] })).toBe(false);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { UserHandle } from "../../../src/backends/aws/user-handle.ts";
+import type { UserHandle, UserInput } from "../../../src/backends/aws/user-handle.ts";
 import { awsFailure, type FakeCall, type FakeFault } from "../../kit/fake-iam.ts";
 import { mountAws, rootKey, tutorialPolicy } from "./mounted-aws.ts";
 
@@ -29,8 +29,9 @@ async function planned() {
   });
   const plan = (aws.userType.planReissue?.(handle) ?? {}) as UserHandle;
   const since = aws.iam.calls.length;
-  const reissue = async () => {
-    const made = await aws.userType.reissue?.(plan, { signal });
+  const reissue = async (more: Partial<UserInput> = {}) => {
+    const again = { ...(input as UserInput), ...more };
+    const made = await aws.userType.reissue?.(plan, { signal, input: again });
     if (!made) throw new Error("Nothing was made.");
     return made;
   };
@@ -46,6 +47,13 @@ function first(times: number, start: string, fault: FakeFault): (call: FakeCall)
 }
 
 describe("replacing the access key of an IAM user", () => {
+  it("waits for the fresh key where the repeated request asks for that, and says whether AWS knows it", async () => {
+    const { reissue } = await planned();
+    const { secret, warnings } = await reissue({ probe: async () => false });
+    expect(secret).toMatchObject({ ready: false });
+    expect(warnings).toEqual([expect.stringContaining("use it again in some seconds")]);
+  });
+
   it("deletes the earlier key before it asks for the next, and touches nothing else", async () => {
     const { aws, plan, reissue, keys, since } = await planned();
     const policy = aws.iam.users.get(user)?.inline.get("leasehold");

@@ -259,6 +259,26 @@ describe("revoking an IAM user", () => {
     );
   });
 
+  it("does not take 'no such key' for the success of one that had no answer, where the guard would go first", async () => {
+    const { aws, handle } = await issued({ policy_arns: ["arn:aws:iam::aws:policy/ReadOnlyAccess"] });
+    const seen = aws.iam.users.get(user);
+    let struck = 0;
+    aws.iam.knobs.fault = ({ text }) => {
+      if (!text.startsWith("remove accessKey")) return undefined;
+      // The first one never reaches AWS; the second one reaches a part of it that does not know the key yet.
+      if (struck++ === 0) return awsFailure("unknown", "ECONNRESET");
+      return awsFailure(
+        "absent",
+        "NoSuchEntity",
+        "The Access Key with id AKIAFAKE000000000001 cannot be found.",
+      );
+    };
+    await expect(revoke(aws, handle)).rejects.toMatchObject({ name: "NotFound" });
+    expect(struck).toBe(2);
+    expect(seen?.keys.size).toBe(1);
+    expect([...(seen?.inline.keys() ?? [])]).toEqual(["leasehold"]);
+  });
+
   it("does not take 'no such key' for a success that no deletion was sent for", async () => {
     const { aws, handle } = await issued();
     aws.iam.users.get(user)?.keys.clear();

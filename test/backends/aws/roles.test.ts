@@ -32,6 +32,8 @@ describe("the path roles/:name", () => {
         default_ttl: 1800,
         max_ttl: 7200,
         max_leases: 25,
+        deadmans_switch: true,
+        deadmans_switch_grace: 0,
       },
     });
   });
@@ -52,6 +54,8 @@ describe("the path roles/:name", () => {
         default_ttl: 0,
         max_ttl: 0,
         max_leases: 0,
+        deadmans_switch: true,
+        deadmans_switch_grace: 0,
       },
     });
   });
@@ -79,22 +83,32 @@ describe("the path roles/:name", () => {
     });
   });
 
-  it.each(["assumed_role", "federation_token", "session_token"])("does not support %s yet", async (type) => {
-    await expect(write({ credential_type: type, policy_arns: [readOnly] })).rejects.toMatchObject({
-      code: "INVALID_FIELD",
-      message: expect.stringContaining("not supported yet"),
+  it("says how many leases go on without it, and nothing where there are none", async () => {
+    const aws = mountAws();
+    await aws.ask("write", "roles/deploy", { policy_arns: [readOnly] });
+    aws.live = 3;
+    expect(await aws.ask("delete", "roles/deploy")).toEqual({
+      warnings: [expect.stringMatching(/3 leases of it are live.*"aws\/creds\/deploy"/)],
     });
+    aws.live = 0;
+    expect(await aws.ask("delete", "roles/deploy")).toEqual({ warnings: [] });
   });
 
-  it.each(["role_arns", "external_id", "session_tags", "mfa_serial_number"])(
-    "does not support %s yet",
-    async (field) => {
-      await expect(write({ policy_arns: [readOnly], [field]: "x" })).rejects.toMatchObject({
-        code: "INVALID_FIELD",
-        message: expect.stringContaining("not supported yet"),
-      });
-    },
-  );
+  it("reads what an earlier version has stored with the defaults for what it lacks", async () => {
+    const aws = mountAws();
+    await aws.storage.put("roles/deploy", {
+      credentialType: "iam_user",
+      policyArns: [readOnly],
+      groups: [],
+      tags: {},
+      userPath: "/leasehold/",
+    });
+    expect((await aws.ask("read", "roles/deploy")).data).toMatchObject({
+      policy_arns: [readOnly],
+      deadmans_switch: true,
+    });
+    expect((await aws.ask("read", "roles/deploy")).data).not.toHaveProperty("role_arns");
+  });
 
   it.each<[string, JsonObject, string]>([
     ["no permissions at all", {}, "policy_document"],

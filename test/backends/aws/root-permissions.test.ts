@@ -1,94 +1,82 @@
-import { readFile } from "node:fs/promises";
-import { CreateGroupCommand, CreateUserCommand, IAMClient } from "@aws-sdk/client-iam";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { awsBackend } from "../../../src/backends/aws/aws-backend.ts";
-import type { Iam } from "../../../src/backends/aws/iam.ts";
-import { connectSdkIam } from "../../../src/backends/aws/iam-client.ts";
-import { type Simulator, startSimulator } from "../../../src/dev/simulator/simulator.ts";
-import { mountBackend, rootKey, tutorialPolicy } from "./mounted-aws.ts";
+import { CreateUserCommand, DeleteUserCommand, IAMClient } from "@aws-sdk/client-iam";
+import { describe, expect, it } from "vitest";
+import { permittedSteps } from "./permitted-steps.ts";
+import { documentedStatements, permittedWorld, rootUser, type Statement } from "./permitted-world.ts";
 
-const signal = new AbortController().signal;
-const leaseUuid = "0d042c53-aa8a-4ce7-9dfd-310351c465e5";
+const documented = await documentedStatements();
 
-let simulator: Simulator;
-let admin: Iam;
-
-const connect = (key: { readonly access_key: string; readonly secret_key: string }) =>
-  connectSdkIam({
-    accessKey: key.access_key,
-    secretKey: key.secret_key,
-    region: "us-east-1",
-    iamEndpoint: simulator.url,
-    stsEndpoint: simulator.url,
-  });
-
-beforeAll(async () => {
-  simulator = await startSimulator();
-  admin = connect(rootKey);
-  const credentials = { accessKeyId: rootKey.access_key, secretAccessKey: rootKey.secret_key };
-  const sdk = new IAMClient({ region: "us-east-1", endpoint: simulator.url, credentials });
-  await sdk.send(new CreateGroupCommand({ GroupName: "builders" }));
-  await sdk.send(new CreateUserCommand({ UserName: "leasehold", Path: "/" }));
-  await sdk.send(new CreateUserCommand({ UserName: "somebody", Path: "/people/" }));
-  sdk.destroy();
-});
-
-afterAll(async () => {
-  admin.close();
-  await simulator.close();
-});
-
-/** A key with the permissions that the documentation gives for the root key. */
-async function documentedKey(): Promise<{ readonly access_key: string; readonly secret_key: string }> {
-  const text = await readFile(new URL("../../../docs/backends/aws.md", import.meta.url), "utf8");
-  const document = /```json\n(.*?)```/s.exec(text)?.[1] ?? "";
-  await admin.putInlinePolicy({ user: "leasehold", policy: "root", document, signal });
-  const { id, secret } = await admin.createAccessKey({ user: "leasehold", signal });
-  return { access_key: id, secret_key: secret };
+/** Plays a part with a root key that has these permissions; answers what was called, and what went wrong. */
+async function play(part: string, statements: readonly Statement[]) {
+  await using world = await permittedWorld(statements);
+  const failure = await permittedSteps[part]?.(world).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  return { failure, ...world.used() };
 }
 
 describe("the permissions that docs/backends/aws.md gives for the root key", () => {
-  it("are enough to issue, renew and revoke, with everything that can happen, and for leased users alone", async () => {
-    const key = await documentedKey();
-    const root = connect(key);
-    const aws = mountBackend(awsBackend({ consistencyMs: 0, connectIam: () => root }), "aws");
-    await aws.ask("write", "config/root", key);
-    await aws.ask("write", "roles/deploy", {
-      policy_document: tutorialPolicy,
-      policy_arns: "arn:aws:iam::aws:policy/ReadOnlyAccess",
-      iam_groups: "builders",
-    });
-    const [type] = aws.secretTypes;
-    const { issue } = await aws.ask("read", "creds/deploy");
-    if (type === undefined || issue === undefined) throw new Error("Nothing is issued.");
-    const { input } = issue;
-    const ids = { leaseUuid, leaseId: "", accessor: "aws_1", role: "deploy" };
-    const planned = type.plan(input, ids);
-    simulator.faults.add({ kind: "creation-delay", ms: 200, actions: ["CreateUser"], times: 1 });
-    const nowMs = Date.now();
-    const { handle } = await type.create(planned, {
-      input,
-      ids,
-      issuedAtMs: nowMs,
-      expiresAtMs: nowMs + 60_000,
-      signal,
-    });
-    await type.renew?.(handle, { expiresAtMs: nowMs + 120_000, signal });
-    await admin.createAccessKey({ user: String(handle["user"]), signal });
-    const revoke = () =>
-      type.destroy(handle, {
-        disarmed: type.disarm?.(handle, { signal }) ?? Promise.resolve(),
-        signal,
-        nowMs: Date.now(),
-        createsEndedAtMs: nowMs,
-        checkpoint: async () => {},
+  const usedBy = new Map<string, string[]>();
+
+  it.for(Object.keys(permittedSteps))("are enough for %s", async (part) => {
+    const { failure, denied, actions } = await play(part, documented);
+    if (failure !== undefined) throw failure;
+    expect(denied).toEqual([]);
+    for (const action of actions) usedBy.set(action, [...(usedBy.get(action) ?? []), part]);
+  });
+
+  const each = documented.flatMap(({ Sid, Action }) => Action.map((action) => ({ Sid, action })));
+
+  it.for(each)("are not enough without $action in $Sid", async ({ Sid, action }) => {
+    const rest = documented
+      .map((statement) =>
+        statement.Sid === Sid
+          ? { ...statement, Action: statement.Action.filter((other) => other !== action) }
+          : statement,
+      )
+      .filter((statement) => statement.Action.length > 0);
+    const parts = usedBy.get(action.split(":")[1] ?? "") ?? Object.keys(permittedSteps);
+    let isMissed = false;
+    for (const part of parts) {
+      const { failure, denied } = await play(part, rest);
+      isMissed ||= failure !== undefined || denied.length > 0;
+      if (isMissed) break;
+    }
+    expect(isMissed).toBe(true);
+  });
+
+  const several = documented.flatMap(({ Sid, Resource }) =>
+    typeof Resource === "string" ? [] : Resource.map((resource) => ({ Sid, resource })),
+  );
+
+  it.for(several)("are not enough without $resource in $Sid", async ({ Sid, resource }) => {
+    const rest = documented.map((statement) =>
+      statement.Sid === Sid
+        ? { ...statement, Resource: [statement.Resource].flat().filter((other) => other !== resource) }
+        : statement,
+    );
+    const { failure, denied } = await play("issuing, repeating, renewing and revoking users", rest);
+    expect(failure !== undefined || denied.length > 0).toBe(true);
+  });
+
+  it("are for leased users, and for the AWS roles that are named, alone", async () => {
+    await using world = await permittedWorld(documented);
+    await world.aws.ask("write", "config/root", world.key);
+    await world.admin.send(new CreateUserCommand({ UserName: "somebody", Path: "/people/" }));
+    const credentials = {
+      accessKeyId: String(world.key["access_key"]),
+      secretAccessKey: String(world.key["secret_key"]),
+    };
+    const root = new IAMClient({ region: "us-east-1", endpoint: world.simulator.url, credentials });
+    for (const UserName of ["somebody", rootUser])
+      await expect(root.send(new DeleteUserCommand({ UserName }))).rejects.toMatchObject({
+        name: "AccessDenied",
       });
-    await revoke();
-    expect([...simulator.account.users.all()].map(({ name }) => name)).not.toContain(handle["user"]);
-    await revoke();
-    await expect(root.deleteUser({ user: "somebody", signal })).rejects.toMatchObject({
-      code: "AccessDenied",
+    root.destroy();
+    const role_arns = await world.account.createRole("writer", {});
+    await world.aws.ask("write", "roles/write", { credential_type: "assumed_role", role_arns });
+    await expect(world.issue("write")).rejects.toMatchObject({
+      reason: { code: "BACKEND_REFUSED", details: { aws_code: "AccessDenied" } },
     });
-    root.close();
   });
 });

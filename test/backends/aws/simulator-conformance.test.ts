@@ -4,7 +4,7 @@ import { afterAll, beforeAll } from "vitest";
 import { awsBackend } from "../../../src/backends/aws/aws-backend.ts";
 import { AwsFailure } from "../../../src/backends/aws/aws-failure.ts";
 import type { Iam } from "../../../src/backends/aws/iam.ts";
-import { connectSdkIam } from "../../../src/backends/aws/iam-client.ts";
+import { connectIam } from "../../../src/backends/aws/iam-client.ts";
 import type { UserInput } from "../../../src/backends/aws/user-handle.ts";
 import { userNameOf } from "../../../src/backends/aws/user-name.ts";
 import { type Simulator, startSimulator } from "../../../src/dev/simulator/simulator.ts";
@@ -19,9 +19,10 @@ let root: Iam;
 
 beforeAll(async () => {
   simulator = await startSimulator();
-  root = connectSdkIam({
+  root = connectIam({
     accessKey: rootKey.access_key,
     secretKey: rootKey.secret_key,
+    sessionToken: undefined,
     region: "us-east-1",
     iamEndpoint: simulator.url,
     stsEndpoint: simulator.url,
@@ -109,5 +110,5 @@ async function worldOnSimulator(): Promise<SecretWorld> {
   };
 }
 
-secretTypeConformance("iam_user through the SDK and the simulator", worldOnSimulator);
-secretReissueConformance("iam_user through the SDK and the simulator", worldOnSimulator);
+secretTypeConformance("iam_user through the client and the simulator", worldOnSimulator);
+secretReissueConformance("iam_user through the client and the simulator", worldOnSimulator);

@@ -11,7 +11,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { awsBackend } from "../../../src/backends/aws/aws-backend.ts";
 import { AwsFailure } from "../../../src/backends/aws/aws-failure.ts";
 import type { Iam } from "../../../src/backends/aws/iam.ts";
-import { connectSdkIam } from "../../../src/backends/aws/iam-client.ts";
+import { connectIam } from "../../../src/backends/aws/iam-client.ts";
 import type { JsonObject } from "../../../src/core/json.ts";
 import { type Simulator, startSimulator } from "../../../src/dev/simulator/simulator.ts";
 import { totpCode } from "../../../src/dev/simulator/totp.ts";
@@ -55,9 +55,10 @@ afterAll(async () => {
 });
 
 function clientOf(key: JsonObject): Iam {
-  const client = connectSdkIam({
+  const client = connectIam({
     accessKey: String(key["access_key"]),
     secretKey: String(key["secret_key"]),
+    sessionToken: undefined,
     region: "us-east-1",
     iamEndpoint: simulator.url,
     stsEndpoint: simulator.url,
@@ -71,15 +72,15 @@ async function leasedUsers(): Promise<string[]> {
   return (users ?? []).map(({ UserName: name }) => name ?? "");
 }
 
-/** Mounts the backend with the SDK's client, and issues one lease. */
-async function issued(role: JsonObject) {
+/** Mounts the backend with the real client, and issues one lease. */
+async function issued(role: JsonObject, request: JsonObject = {}) {
   const aws = mountBackend(
     awsBackend({
       consistencyMs: 0,
       iamEndpoint: simulator.url,
       stsEndpoint: simulator.url,
       connectIam: (settings) => {
-        const client = connectSdkIam(settings);
+        const client = connectIam(settings);
         clients.push(client);
         return client;
       },
@@ -89,7 +90,7 @@ async function issued(role: JsonObject) {
   expect(await aws.ask("write", "config/root", rootKey)).toEqual({ warnings: [] });
   await aws.ask("write", "roles/deploy", role);
   const [type] = aws.secretTypes;
-  const { issue } = await aws.ask("read", "creds/deploy");
+  const { issue } = await aws.ask("read", "creds/deploy", request);
   if (type === undefined || issue === undefined) throw new Error("Nothing is issued.");
   const nowMs = Date.now();
   const { secret, handle } = await type.create(type.plan(issue.input, ids), {
@@ -140,11 +141,38 @@ describe("the aws backend against the simulator", () => {
     const { type, secret, handle, revoke } = await issued({ policy_document: readsItself });
     const leased = clientOf(secret);
     await leased.getUser({ user, signal });
-    await type.renew?.(handle, { expiresAtMs: Date.now() - 180_000, signal });
+    await type.renew?.(handle, { ttlMs: 60_000, expiresAtMs: Date.now() - 180_000, signal });
     await expect(leased.getUser({ user, signal })).rejects.toMatchObject({ code: "AccessDenied" });
-    await type.renew?.(handle, { expiresAtMs: Date.now() + 180_000, signal });
+    await type.renew?.(handle, { ttlMs: 60_000, expiresAtMs: Date.now() + 180_000, signal });
     await leased.getUser({ user, signal });
     await revoke();
+  });
+
+  it("answers a key that works at once where the caller waits for that", async () => {
+    simulator.faults.add({ kind: "creation-delay", ms: 700, actions: ["CreateAccessKey"], times: 1 });
+    const { secret, revoke } = await issued({ policy_document: readsItself }, { wait_for_ready: true });
+    expect(secret).toMatchObject({ ready: true });
+    await clientOf(secret).getUser({ user, signal });
+    await revoke();
+  });
+
+  it("allows by a policy with variables what they stand for, and no more", async () => {
+    const allowed = (resource: string): JsonObject => ({
+      Version: "2012-10-17",
+      Statement: {
+        Effect: "Allow",
+        Action: "iam:GetUser",
+        Resource: `arn:aws:iam::*:user/leasehold/${resource}`,
+      },
+    });
+    const own = await issued({ policy_document: allowed("leasehold-{{role}}-*") });
+    await clientOf(own.secret).getUser({ user, signal });
+    await own.revoke();
+    const other = await issued({ policy_document: allowed("leasehold-{{mount}}-*") });
+    await expect(clientOf(other.secret).getUser({ user, signal })).rejects.toMatchObject({
+      code: "AccessDenied",
+    });
+    await other.revoke();
   });
 
   it("removes what somebody gave the user by hand", async () => {
@@ -213,8 +241,14 @@ describe("the aws backend against the simulator", () => {
     expect(await kindOf(stranger.getUser({ user, signal }))).toBe("refused");
     simulator.faults.add({ kind: "latency", ms: 60_000, times: 1 });
     expect(await kindOf(root.getUser({ user, signal: AbortSignal.timeout(50) }))).toBe("unknown");
-    const settings = { accessKey: "A", secretKey: "B", region: "us-east-1", stsEndpoint: undefined };
-    const dead = connectSdkIam({ ...settings, iamEndpoint: "http://127.0.0.1:1" });
+    const settings = {
+      accessKey: "A",
+      secretKey: "B",
+      sessionToken: undefined,
+      region: "us-east-1",
+      stsEndpoint: undefined,
+    };
+    const dead = connectIam({ ...settings, iamEndpoint: "http://127.0.0.1:1" });
     expect(await kindOf(dead.getUser({ user, signal }))).toBe("unknown");
     expect(await dead.accountId({ signal })).toBeUndefined();
   });

@@ -97,6 +97,41 @@ describe("the aws backend behind the core", () => {
     expect(failures).toEqual([]);
   });
 
+  it("asks nothing of AWS for a renewal that the guard covers, and says what it covers then", async () => {
+    await write("aws/roles/deploy", {
+      policy_document: tutorialPolicy,
+      iam_tags: { owner: "{{caller.name}}" },
+    });
+    const lease = await issue({ ttl: "200s" });
+    const tag = (name: string) => leasedUsers()[0]?.tags.get(name)?.value ?? "";
+    const aheadMs = () => Date.parse(tag("leasehold:expires")) - lease.issuedAtMs;
+    expect(tag("owner")).toBe("root");
+    const renew = async (incrementMs: number) => {
+      const { expiresAtMs } = (await ask("renewLease", { leaseId: lease.id, incrementMs })).lease;
+      return expiresAtMs;
+    };
+    const firstMs = aheadMs();
+    expect(Math.abs(firstMs - 250_000)).toBeLessThan(2000);
+    for (const incrementMs of [215_000, 230_000, 240_000]) await renew(incrementMs);
+    expect(aheadMs()).toBe(firstMs);
+    const expiresAtMs = await renew(260_000);
+    expect(Math.abs(Date.parse(tag("leasehold:expires")) - expiresAtMs - 50_000)).toBeLessThan(2000);
+    await renew(250_000);
+    await ask("revokeLease", { leaseId: lease.id });
+    expect(failures).toEqual([]);
+  });
+
+  it("says how many leases a role leaves that is deleted, and ends them as before", async () => {
+    await write("aws/roles/deploy", { policy_document: tutorialPolicy });
+    const leases = [await issue(), await issue()];
+    const { warnings } = await ask("delete", { path: "aws/roles/deploy" });
+    expect(warnings).toEqual([expect.stringContaining("2 leases of it are live")]);
+    await expect(issue()).rejects.toMatchObject({ code: "NO_SUCH_ROLE" });
+    for (const { id } of leases) await ask("revokeLease", { leaseId: id });
+    expect(leasedUsers()).toEqual([]);
+    expect((await ask("delete", { path: "aws/roles/deploy" })).warnings).toEqual([]);
+  });
+
   it("ends a lease by itself when its TTL is over", async () => {
     await write("aws/roles/deploy", {
       policy_arns: "arn:aws:iam::aws:policy/ReadOnlyAccess",

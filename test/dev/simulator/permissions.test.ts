@@ -9,6 +9,7 @@ import {
   PutGroupPolicyCommand,
   PutUserPermissionsBoundaryCommand,
   PutUserPolicyCommand,
+  SimulatePrincipalPolicyCommand,
   TagUserCommand,
 } from "@aws-sdk/client-iam";
 import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
@@ -43,6 +44,34 @@ describe("the AWS simulator's permissions", () => {
       message: `User: ${account}:user/ada is not authorized to perform: iam:ListUsers on resource: ${account}:user/ with an explicit deny in an identity-based policy`,
     });
     await expect(iam.send(new GetUserCommand({}))).resolves.toBeDefined();
+  });
+
+  it("can be asked for without doing anything", async () => {
+    const running = await RunningSimulator.start();
+    const actions = ["iam:SimulatePrincipalPolicy", "iam:Create*"];
+    const iam = running.iamAs(await running.createUser("ada", [allow(actions), deny("iam:CreateGroup")]));
+    const ask = (PolicySourceArn: string) =>
+      iam.send(
+        new SimulatePrincipalPolicyCommand({
+          PolicySourceArn,
+          ActionNames: ["iam:CreateUser", "iam:CreateGroup", "iam:DeleteUser"],
+          ResourceArns: [`${account}:user/team/bob`],
+        }),
+      );
+    const { EvaluationResults = [] } = await ask(`${account}:user/ada`);
+    expect(
+      EvaluationResults.map(({ EvalActionName, EvalDecision }) => [EvalActionName, EvalDecision]),
+    ).toEqual([
+      ["iam:CreateUser", "allowed"],
+      ["iam:CreateGroup", "explicitDeny"],
+      ["iam:DeleteUser", "implicitDeny"],
+    ]);
+    await expect(ask(`${account}:user/nobody`)).rejects.toMatchObject({
+      name: expect.stringMatching(/^NoSuchEntity/),
+    });
+    await expect(ask(`${account}:policy/thing`)).rejects.toMatchObject({
+      name: expect.stringMatching(/^InvalidInput/),
+    });
   });
 
   it("end by themselves at a Deny that begins at a time", async () => {

@@ -4,8 +4,12 @@ import { secretTypeConformance } from "../../../conformance/secret-type.ts";
 import { awsFailure } from "../../../kit/fake-iam.ts";
 import { mountSessions, newIds, readerRole } from "./mounted-sessions.ts";
 
-/** The world of a session that can be cut off. Whatever else AWS has made, its credentials were told to nobody. */
+/**
+ * The world of a session. Whatever else AWS has made, its credentials were told to nobody. One that cannot be
+ * cut off lives on until AWS ends it, so that the end of its lease leaves nothing to look at.
+ */
 function worldOf(role: Partial<Role>) {
+  const canBeCutOff = role.revokeSessions === true;
   return async (): Promise<SecretWorld> => {
     const { aws, sts, issueOf, role: write } = await mountSessions();
     await write("deploy", role);
@@ -29,7 +33,7 @@ function worldOf(role: Partial<Role>) {
           secret_key: secretKey,
           security_token: sessionToken,
         })),
-      isEmpty: () => sts.working().length === 0,
+      isEmpty: () => !canBeCutOff || sts.working().length === 0,
       calls: () => sts.calls.length - since,
       reset() {
         since = sts.calls.length;
@@ -47,3 +51,9 @@ secretTypeConformance(
   "assumed_role of a role that cuts its sessions off",
   worldOf({ ...readerRole, revokeSessions: true }),
 );
+secretTypeConformance("assumed_role of a role whose sessions live on", worldOf(readerRole));
+secretTypeConformance(
+  "federation_token",
+  worldOf({ credentialType: "federation_token", policyArns: ["arn:aws:iam::aws:policy/ReadOnlyAccess"] }),
+);
+secretTypeConformance("session_token", worldOf({ credentialType: "session_token" }));
