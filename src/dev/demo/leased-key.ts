@@ -1,4 +1,4 @@
-import { IAMClient, ListUsersCommand } from "@aws-sdk/client-iam";
+import { GetUserCommand, IAMClient, ListUsersCommand } from "@aws-sdk/client-iam";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 
 /** An access key of AWS. */
@@ -23,6 +23,22 @@ export async function whoseKey(
   try {
     const { Arn } = await client.send(new GetCallerIdentityCommand({}));
     return { arn: Arn ?? "" };
+  } catch (error) {
+    return { refusal: error instanceof Error ? error.name : String(error) };
+  } finally {
+    client.destroy();
+  }
+}
+
+/** Asks IAM for the user that a key belongs to: answers its ARN, or the name of AWS's refusal. Other than {@link whoseKey} it needs a permission. */
+export async function whoseUser(
+  endpoint: string,
+  key: AccessKey,
+): Promise<{ readonly arn?: string; readonly refusal?: string }> {
+  const client = new IAMClient(clientOptions(endpoint, key));
+  try {
+    const { User } = await client.send(new GetUserCommand({}));
+    return { arn: User?.Arn ?? "" };
   } catch (error) {
     return { refusal: error instanceof Error ? error.name : String(error) };
   } finally {

@@ -2,6 +2,7 @@
 import { processEnvironment } from "../../config.ts";
 import { playAround } from "./around.ts";
 import { playClients } from "./clients.ts";
+import { playDeadMansSwitch } from "./dead-mans-switch.ts";
 import { playEndings } from "./endings.ts";
 import { createStage } from "./stage.ts";
 import { playTutorial } from "./tutorial.ts";
@@ -24,6 +25,7 @@ try {
   await playEndings(stage, playing);
   await playAround(stage);
   await playClients(stage, playing);
+  await playDeadMansSwitch(stage, playing);
   write("\nEvery step did what it says.\n");
 } catch (error) {
   write(`\nThe demo failed. ${error instanceof Error ? error.message : error}\n`);

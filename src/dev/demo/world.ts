@@ -22,6 +22,8 @@ export interface World {
   killServer(): Promise<void>;
   /** Starts a server anew, on the same Redis and with the same keys. */
   startServer(): Promise<void>;
+  /** Ends the server and Redis, and leaves AWS. */
+  killEverything(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -67,6 +69,10 @@ export async function createWorld(environment: Environment, say: (line: string) 
       killServer: async () => void (await server.kill()),
       startServer: async () => {
         server = await startServerProcess({ env });
+      },
+      killEverything: async () => {
+        await server.kill();
+        await redis.stop();
       },
       stop,
     };
