@@ -112,7 +112,9 @@ export function createEpochLedger(): EpochLedger {
         if (epoch !== undefined) next.set(accessor, entryOf(accessor, path, epoch, time.nowMs));
         else if (before) next.set(accessor, before);
         else stillUnread.add(accessor);
-        if (epoch !== undefined && epoch !== before?.epoch) changed.add(accessor);
+        const { epoch: nowEpoch, settledEpoch } = next.get(accessor) ?? {};
+        // What has settled is written down, too: after a restart less of it may be missing then.
+        if (nowEpoch !== before?.epoch || settledEpoch !== before?.settledEpoch) changed.add(accessor);
       }
       for (const accessor of known.keys()) if (!next.has(accessor)) changed.add(accessor);
       known = next;

@@ -136,6 +136,18 @@ describe("an epoch ledger", () => {
     expect(ledger.takeChanged()).toEqual(["a"]);
     expect(ledger.takeChanged()).toEqual([]);
   });
+
+  it("names a mount once its newest change has settled", () => {
+    const ledger = createEpochLedger();
+    ledger.accept(seen({}), { seenAtMs, nowMs: 0 });
+    ledger.accept(seen({ a: 5 }), { seenAtMs, nowMs: 1000 });
+    expect(ledger.takeChanged()).toEqual(["a"]);
+    ledger.accept(seen({ a: 5 }), { seenAtMs, nowMs: 2000 });
+    expect(ledger.takeChanged()).toEqual([]);
+    ledger.accept(seen({ a: 5 }), { seenAtMs, nowMs: 30_000 });
+    expect(ledger.takeChanged()).toEqual(["a"]);
+    expect(ledger.remembered().mounts.get("a")).toMatchObject({ settledEpoch: 5 });
+  });
 });
 
 describe("reasonsOf()", () => {
