@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** The faults of a real Redis alone, on every flavour that there is; the gate tries them on one. */
+/** The faults of a real Redis, on every flavour that there is. They are run by name. */
 export default defineConfig({
   test: {
     include: ["test/faults/**/*.test.ts"],
