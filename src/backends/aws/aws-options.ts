@@ -2,7 +2,7 @@ import type { Clock } from "../../core/clock.ts";
 import type { SharedRates } from "../../core/shared-rates.ts";
 import type { VendorTelemetry } from "../../core/vendor-telemetry.ts";
 import type { Iam, IamSettings } from "./iam.ts";
-import type { LoadSurroundings } from "./root/root-credentials.ts";
+import type { LoadSurroundings } from "./root-key/root-credentials.ts";
 import type { SessionAws } from "./sts/session-aws.ts";
 
 /** What the process sets for all mounts of type `aws`. */

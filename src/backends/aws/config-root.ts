@@ -3,10 +3,6 @@ import { CoreError } from "../../core/errors.ts";
 import type { MountLeases } from "../../core/mount-leases.ts";
 import type { MountStorage } from "../../core/mount-storage.ts";
 import { definePath, type PathDefinition } from "../../core/path.ts";
-import { identifyRoot, type RootIdentity } from "./root/identify-root.ts";
-import { lackingPermissions } from "./root/lacking-permissions.ts";
-import { mergeRoot } from "./root/merge-root.ts";
-import { type RootFieldName, rootFields } from "./root/root-fields.ts";
 import type { RootAccess } from "./root-access.ts";
 import {
   type RootConfig,
@@ -15,6 +11,10 @@ import {
   rootConfigPath,
   updateRootConfig,
 } from "./root-config.ts";
+import { identifyRoot, type RootIdentity } from "./root-key/identify-root.ts";
+import { lackingPermissions } from "./root-key/lacking-permissions.ts";
+import { mergeRoot } from "./root-key/merge-root.ts";
+import { type RootFieldName, rootFields } from "./root-key/root-fields.ts";
 
 /** The path of the root credentials. It has no read: what is stored there is for leasehold alone. */
 export function configRootPath(options: {

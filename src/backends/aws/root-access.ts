@@ -9,8 +9,6 @@ import { connectIam } from "./iam-client.ts";
 import { type AwsTraffic, createAwsTraffic } from "./pacing/aws-traffic.ts";
 import type { CallClass } from "./pacing/call-class.ts";
 import { userRoomReader } from "./pacing/user-room.ts";
-import { followRoot } from "./root/follow-root.ts";
-import { createCredentialSource, defaultChain, type RootEndpoints } from "./root/root-credentials.ts";
 import {
   defaultMaxRetries,
   defaultRegion,
@@ -21,6 +19,8 @@ import {
   rootNameOf,
   updateRootConfig,
 } from "./root-config.ts";
+import { followRoot } from "./root-key/follow-root.ts";
+import { createCredentialSource, defaultChain, type RootEndpoints } from "./root-key/root-credentials.ts";
 import { type KeyDescriber, keyDescriber } from "./rotation/user-keys.ts";
 import { connectSessionAws, type SessionAws } from "./sts/session-aws.ts";
 import { type KeyProbe, keyProbeOf } from "./users/wait-for-ready.ts";

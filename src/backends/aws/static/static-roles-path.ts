@@ -5,7 +5,7 @@ import type { MountLeases } from "../../../core/mount-leases.ts";
 import { definePath, type PathDefinition, type PathReply } from "../../../core/path.ts";
 import { awsTime } from "../aws-time.ts";
 import { roleNamePattern } from "../role.ts";
-import { rotationPeriodMsMin } from "../root/merge-root.ts";
+import { rotationPeriodMsMin } from "../root-key/merge-root.ts";
 import type { RotationOutcome } from "../rotation/rotate-key.ts";
 import { underWay } from "../rotation/rotating-key.ts";
 import { nextRotationMs, type StaticRole, type StaticRoles, staticRoleFolder } from "./static-role.ts";

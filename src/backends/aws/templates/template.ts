@@ -17,7 +17,7 @@ export type TemplateVariable = (typeof templateVariables)[number];
 /** What the variables stand for. */
 export type TemplateValues = Readonly<Record<TemplateVariable, string>>;
 
-const placeholder = /\{\{([^{}]*)\}\}/g;
+const inBraces = /\{\{([^{}]*)\}\}/g;
 
 /** Says whether a text has variables, or what looks like some. */
 export function hasVariables(text: string): boolean {
@@ -26,7 +26,7 @@ export function hasVariables(text: string): boolean {
 
 /** The variables of a text, as they are written between the braces. */
 export function variablesOf(text: string): readonly string[] {
-  return [...text.matchAll(placeholder)].map(([, name = ""]) => name.trim());
+  return [...text.matchAll(inBraces)].map(([, name = ""]) => name.trim());
 }
 
 /**
@@ -48,13 +48,13 @@ export function templateProblem(
   if (/\{\{\{|\}\}\}|\$\{\{/.test(text)) {
     return 'has a variable with "$", "{" or "}" right before or after it, which is not allowed.';
   }
-  if (hasVariables(text.replace(placeholder, ""))) return `has "{{" that begins no variable. ${all}`;
+  if (hasVariables(text.replace(inBraces, ""))) return `has "{{" that begins no variable. ${all}`;
   return undefined;
 }
 
 /** Puts what `valueFor` answers in place of every variable. The template must have no problem. */
 export function renderTemplate(text: string, valueFor: (variable: TemplateVariable) => string): string {
-  return text.replaceAll(placeholder, (_, name: string) => {
+  return text.replaceAll(inBraces, (_, name: string) => {
     const variable = templateVariables.find((known) => known === name.trim());
     if (variable === undefined) throw new Error(`There is no variable {{${name}}}.`);
     return valueFor(variable);

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { type SimulatedMount, simulatedMount } from "../root/simulated-mount.ts";
+import { type SimulatedMount, simulatedMount } from "../root-key/simulated-mount.ts";
 import { type Death, mortalServers } from "./mortal-servers.ts";
 
 /** Has a server do something and die, at every call in turn, and each time another server look after it. */

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { rootKey } from "../mounted-aws.ts";
-import { type SimulatedMount, simulatedMount } from "../root/simulated-mount.ts";
+import { type SimulatedMount, simulatedMount } from "../root-key/simulated-mount.ts";
 
 const hourly = { username: "ci", rotation_period: "1h" };
 

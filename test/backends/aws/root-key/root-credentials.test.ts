@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
+import type { OpenRoot } from "../../../../src/backends/aws/root-access.ts";
 import {
   createCredentialSource,
   type RootCredentials,
-} from "../../../../src/backends/aws/root/root-credentials.ts";
-import type { OpenRoot } from "../../../../src/backends/aws/root-access.ts";
+} from "../../../../src/backends/aws/root-key/root-credentials.ts";
 import { tutorialPolicy } from "../mounted-aws.ts";
 import { createPatientClock } from "../rotation/rotation-world.ts";
 import { SimulatedAccount } from "../sts/simulated-account.ts";
