@@ -6,7 +6,6 @@ import { type Core, createCore } from "./core/core.ts";
 import { engineDefaults } from "./core/engine-settings.ts";
 import { openKeyring } from "./core/keyring.ts";
 import { createKeyringKeeper, type KeyringNotice } from "./core/keyring-keeper.ts";
-import { rootTokenAuthenticator } from "./core/token.ts";
 import { createRedisLeaseStore } from "./redis/lease-store.ts";
 import { prepareRedis } from "./redis/prepare-redis.ts";
 import { createRedisClient } from "./redis/redis-client.ts";
@@ -93,7 +92,7 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
           ...(config.stsEndpoint === undefined ? {} : { stsEndpoint: config.stsEndpoint }),
         },
       }),
-      authenticate: rootTokenAuthenticator(config.rootToken),
+      rootToken: config.rootToken,
       settings: {
         ...engineDefaults,
         defaultTtlMs: config.defaultTtlMs,

@@ -1,4 +1,6 @@
 import type { Command, Flags } from "./command.ts";
+import { policyCommands } from "./policy-commands.ts";
+import { tokenCommands } from "./token-commands.ts";
 
 /** The flags that every command takes. */
 export const globalFlags: Flags = {
@@ -211,4 +213,6 @@ export const commands: readonly Command[] = [
     details: 'Look at "operator status" first: what it lists is revoked, and cannot be brought back.',
     run: async (invocation) => (await import("./operator.ts")).operatorResume(invocation),
   },
+  ...tokenCommands,
+  ...policyCommands,
 ];

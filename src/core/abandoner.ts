@@ -1,7 +1,7 @@
 import { RetryLater } from "./backend.ts";
 import { planRetry } from "./backoff.ts";
+import type { Begun } from "./begin-lease.ts";
 import type { Clock } from "./clock.ts";
-import type { Lease } from "./lease.ts";
 import type { Mount } from "./mount.ts";
 import type { Revoker } from "./revoker.ts";
 import type { Telemetry } from "./telemetry.ts";
@@ -18,8 +18,11 @@ export interface AbandonerOptions {
 
 /** Ends leases whose secret nobody will get, whether they are active by now or not. */
 export interface Abandoner {
-  /** Resolves once the lease has ended or is recorded as being revoked, or after a moment; it goes on all the same. */
-  abandon(mount: Mount, lease: Lease): Promise<void>;
+  /**
+   * Resolves once the lease has ended or is recorded as being revoked, or after a moment; it goes on all the same. A lease that was
+   * reopened since by whoever repeats the request is theirs, and stays: `fence` is that of the issuer who abandons it.
+   */
+  abandon(mount: Mount, abandoned: Begun): Promise<void>;
   /** Leaves the rest to the due set. */
   stop(): void;
 }
@@ -28,19 +31,20 @@ export interface Abandoner {
 export function createAbandoner({ revoker, clock, telemetry }: AbandonerOptions): Abandoner {
   const stopping = new AbortController();
 
-  const attempt = async (mount: Mount, lease: Lease): Promise<void> => {
-    const outcome = await revoker.giveUp(mount, lease);
+  const attempt = async (mount: Mount, { lease, fence }: Begun): Promise<void> => {
+    const outcome = await revoker.giveUp(mount, lease, fence);
     // It ended while its secret was still being made: whatever appeared since, only this process knows of.
     if (outcome.kind === "unknown") await revoker.unmakeForgotten(mount, lease);
   };
 
-  const persist = async (mount: Mount, lease: Lease): Promise<void> => {
+  const persist = async (mount: Mount, abandoned: Begun): Promise<void> => {
     for (let failures = 0; !stopping.signal.aborted; failures++) {
       try {
-        return await attempt(mount, lease);
+        return await attempt(mount, abandoned);
       } catch (error) {
         const { afterMs, isIrrevocable } = planRetry(error, failures, Math.random());
-        if (!(error instanceof RetryLater)) telemetry.backgroundFailed(`abandoning ${lease.id}`, error);
+        if (!(error instanceof RetryLater))
+          telemetry.backgroundFailed(`abandoning ${abandoned.lease.id}`, error);
         if (isIrrevocable) return;
         await clock.sleep(afterMs, stopping.signal);
       }
@@ -48,9 +52,9 @@ export function createAbandoner({ revoker, clock, telemetry }: AbandonerOptions)
   };
 
   return {
-    async abandon(mount, lease) {
+    async abandon(mount, abandoned) {
       const waited = new AbortController();
-      await Promise.race([persist(mount, lease), clock.sleep(waitMs, waited.signal)]);
+      await Promise.race([persist(mount, abandoned), clock.sleep(waitMs, waited.signal)]);
       waited.abort();
     },
     stop: () => stopping.abort(),

@@ -1,4 +1,6 @@
 import { createAbandoner } from "./abandoner.ts";
+import { builtInMounts, prepareBuiltIns, systemAccessor } from "./access/built-in-mounts.ts";
+import { createAccess } from "./access/create-access.ts";
 import { createAttendedRevoker } from "./attended-revoker.ts";
 import type { BackendType } from "./backend.ts";
 import type { Barrier } from "./barrier.ts";
@@ -13,15 +15,18 @@ import { createLeaseQuery } from "./lease-query.ts";
 import type { LeaseStore, Wakeups } from "./lease-store.ts";
 import { createLessor } from "./lessor.ts";
 import { createMassRevoker } from "./mass-revoker.ts";
+import { createMountStorage } from "./mount-storage.ts";
 import { createMountTable } from "./mount-table.ts";
 import { createObserver, type Observer } from "./observer.ts";
 import type { ObserverMemory } from "./observer-memory.ts";
 import { createOperatorMarks } from "./operator-mark.ts";
+import { createPolicyBook } from "./policy/policy-book.ts";
 import type { Handle } from "./requests.ts";
 import { createRevoker } from "./revoker.ts";
 import type { Storage } from "./storage.ts";
 import type { Telemetry } from "./telemetry.ts";
-import type { Authenticate } from "./token.ts";
+import { createCallerLeaseEnder } from "./tokens/caller-leases.ts";
+import { createTokenBackend } from "./tokens/token-backend.ts";
 import { createUnmounter } from "./unmounter.ts";
 import { createUpkeep } from "./upkeep.ts";
 import { createWatcher } from "./watcher.ts";
@@ -39,7 +44,10 @@ export interface CoreOptions {
   readonly wakeups: Wakeups;
   readonly barrier: Barrier;
   readonly backendTypes: readonly BackendType[];
-  readonly authenticate: Authenticate;
+  /** The root token of the configuration; undefined where there is none. */
+  readonly rootToken: string | undefined;
+  /** Backends by which callers log in, each mounted at `auth/<type>`; none unless told. */
+  readonly loginMethods?: readonly BackendType[];
   readonly settings: EngineSettings;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
@@ -77,7 +85,9 @@ export function createCore(given: CoreOptions): Core {
   const { keyring } = given;
   const options = keyring ? { ...given, barrier: guardBarrier(given.barrier, keyring) } : given;
   const { leases, storage, barrier, settings, telemetry, clock } = options;
-  const mounts = createMountTable({ ...options, isObserving: () => observer.isObserving() });
+  const tokens = createTokenBackend({ endLeasesOf: (callerId) => endLeasesOf(callerId) });
+  const builtIns = builtInMounts({ tokens, loginMethods: options.loginMethods ?? [] });
+  const mounts = createMountTable({ ...options, builtIns, isObserving: () => observer.isObserving() });
   const revoker = createRevoker(options);
   const abandoner = createAbandoner({ revoker, clock, telemetry });
   const marks = createOperatorMarks(options);
@@ -99,21 +109,32 @@ export function createCore(given: CoreOptions): Core {
   const unmounter = createUnmounter({ mounts, leases, storage, barrier, massRevoker, marks, telemetry });
   const upkeep = createUpkeep({ mounts, clock, telemetry });
   const watcher = createWatcher({ leases, barrier, mounts, clock });
+  const endLeasesOf = createCallerLeaseEnder({ leases, mounts, wake: expirer.wake });
+  const lessor = createLessor({ ...options, revoker, abandoner });
+  const leaseDesk = createLeaseDesk({ leases, barrier, mounts, revoker, settings, clock });
+  const policies = createPolicyBook({
+    storage: createMountStorage({ accessor: systemAccessor, storage, barrier }),
+    nowMs: () => clock.nowMs(),
+  });
+  const prepare = () => prepareBuiltIns(leases, builtIns);
+  const access = createAccess({
+    ...{ rootToken: options.rootToken, rulesOf: policies.aclOf, tokens, endLeasesOf, prepare },
+    ...{ mounts, leases, barrier, lessor, leaseDesk, wake: expirer.wake, telemetry, clock },
+  });
+  /** Nobody is answered while the keyring is another one; whoever has no token is told that first. */
+  const ofOurs = <Known>(known: Known): Known => {
+    keyring?.assertOurs();
+    return known;
+  };
   const handle = createHandle({
-    authenticate: (token) => {
-      const caller = options.authenticate(token);
-      keyring?.assertOurs();
-      return caller;
+    authenticate(token) {
+      const known = access.authenticate(token);
+      if (keyring === undefined) return known;
+      if (known instanceof Promise) return known.then(ofOurs);
+      return ofOurs(known);
     },
-    mounts,
-    lessor: createLessor({ ...options, revoker, abandoner }),
-    leaseDesk: createLeaseDesk({ leases, barrier, mounts, revoker, settings, clock }),
+    ...{ access, mounts, lessor, leaseDesk, massRevoker, unmounter, watcher, observer, policies, telemetry },
     leaseQuery: createLeaseQuery({ leases, barrier, mounts }),
-    massRevoker,
-    unmounter,
-    watcher,
-    observer,
-    telemetry,
     nowMs: () => clock.nowMs(),
     onMountsChanged: () => expirer.follow(),
   });
@@ -150,6 +171,7 @@ export function createCore(given: CoreOptions): Core {
   return {
     handle,
     async start() {
+      await prepare();
       await observer.start();
       await expirer.start();
       loops.push({ isLook: true, ...everySecond("reading the mounts", follow) });

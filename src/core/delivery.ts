@@ -14,6 +14,9 @@ import type { Mount } from "./mount.ts";
 import type { LeaseView } from "./requests.ts";
 import { sealLease } from "./sealed-lease.ts";
 
+/** An answer of the storage that takes longer, in milliseconds, may be old by the time it is heard. */
+const unheardMsMax = 1000;
+
 /** What delivering works with. */
 export interface DeliveryOptions {
   readonly leases: LeaseStore;
@@ -30,6 +33,8 @@ export interface Delivery extends Begun {
   readonly caller: AbortSignal;
   /** When the caller's deadline passes, in milliseconds since 1970 by this process's clock; undefined where it has none. */
   readonly deadlineMs: number | undefined;
+  /** Tells whether the caller's token still stands; absent where it never ends. See `Caller`. */
+  readonly isStillGood: (() => Promise<boolean>) | undefined;
   /** Makes the secret. */
   make(limit: CreationLimit): Promise<Created<JsonObject>>;
   /** Ends the lease where it is certain that nothing was made. */
@@ -49,7 +54,7 @@ export interface Delivered {
  * caller included, ends the lease, so that nobody holds half a secret, and no secret is left that nobody holds.
  */
 export function createDelivery(options: DeliveryOptions): (delivery: Delivery) => Promise<Delivered> {
-  const { leases, barrier, abandoner } = options;
+  const { leases, barrier, abandoner, clock } = options;
 
   const start = async (delivery: Delivery): Promise<CreationLimit> => {
     try {
@@ -69,7 +74,7 @@ export function createDelivery(options: DeliveryOptions): (delivery: Delivery) =
         await delivery.nothingWasMade();
         throw error.reason;
       }
-      await abandoner.abandon(delivery.mount, delivery.lease);
+      await abandoner.abandon(delivery.mount, delivery);
       throw limit.explain(error);
     } finally {
       limit.stop();
@@ -83,17 +88,30 @@ export function createDelivery(options: DeliveryOptions): (delivery: Delivery) =
     const lease: Lease = { ...issuing, handle: created.handle, expiresAtMs, state: "active" };
     try {
       const sealed = sealLease(barrier, lease, created.handle);
+      const sentAtMs = clock.nowMs();
       const outcome = await leases.activate(lease, { fence, sealed, expiresAtMs });
       if (outcome === "lost") throw tookTooLong(lease.id);
+      // Meanwhile whoever repeats the request elsewhere may have got another secret, in place of this one.
+      if (clock.nowMs() - sentAtMs > unheardMsMax && (await leases.get(lease))?.fence !== fence)
+        throw tookTooLong(lease.id);
       const view = viewLease(lease, await leases.nowMs());
+      // After the lease was stored: whoever ends the token either finds the lease, or ended the token before this.
+      if ((await delivery.isStillGood?.()) === false) throw tokenEnded();
       // Last, so that nothing can fail or wait between this and the answer.
       caller.throwIfAborted();
       return { secret: created.secret, lease: view, warnings: created.warnings ?? [] };
     } catch (error) {
-      await abandoner.abandon(mount, lease);
+      await abandoner.abandon(mount, { lease, fence });
       throw error;
     }
   };
+}
+
+function tokenEnded(): CoreError {
+  return new CoreError(
+    "UNAUTHENTICATED",
+    "The token ended while the secret was being made, which is being revoked: a secret does not outlive the token that asked for it. Log in again.",
+  );
 }
 
 function tookTooLong(id: string): CoreError {

@@ -31,7 +31,13 @@ export type ErrorCode =
   | "LEASE_ACTIVE"
   | "NEEDS_FORCE"
   | "IDEMPOTENCY_CONFLICT"
-  | "SERVER_STOPPING";
+  | "SERVER_STOPPING"
+  | "NO_SUCH_POLICY"
+  | "NO_SUCH_TOKEN"
+  | "NO_SUCH_AUDIT"
+  | "AUDIT_UNAVAILABLE"
+  | "LOGIN_FAILED"
+  | "RATE_LIMITED";
 
 /** Facts about a failure by name (`path`, `field`, `aws_code`); never secret material. */
 export type ErrorDetails = Readonly<Record<string, string>>;

@@ -85,9 +85,14 @@ export type Claim =
   /** A lease that is due, found by `peekDue` with this due time; skipped where the due time has changed since. */
   | { readonly kind: "due"; readonly id: string; readonly dueAtMs: number }
   /** A lease in any state that nobody is revoking right now, due or not. */
-  | { readonly kind: "requested"; readonly id: string };
+  | { readonly kind: "requested"; readonly id: string }
+  /**
+   * The same, by whoever began or reopened it with this fence, and hands its secret to nobody; skipped where somebody else has
+   * reopened it since, whose secret is another one.
+   */
+  | { readonly kind: "abandoned"; readonly id: string; readonly issuerFence: string };
 
-/** What came of one claim. `busy`: another worker holds it; `changed`: it is no longer due. */
+/** What came of one claim. `busy`: another worker holds it; `changed`: it is no longer due, or no longer the abandoner's. */
 export type ClaimOutcome =
   | { readonly kind: "claimed"; readonly lease: StoredLease }
   | { readonly kind: "busy" | "changed" | "unknown" };
@@ -216,6 +221,8 @@ export interface LeaseStore {
     accessor: string,
     page: { readonly prefix: string; readonly after: string; readonly limit: number },
   ): Promise<readonly StoredLease[]>;
+  /** The ids of all leases of a mount that a caller has made, in whatever state, in no order. */
+  idsOfCaller(accessor: string, caller: string): Promise<readonly string[]>;
   /** Counts the leases of a mount, in constant time. */
   count(accessor: string): Promise<LeaseCounts>;
   /** Counts the leases of a mount whose id starts with `prefix`, in logarithmic time. */

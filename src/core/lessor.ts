@@ -94,6 +94,7 @@ export function createLessor(options: LessorOptions): Lessor {
       ...begun,
       mount,
       caller,
+      isStillGood: request.caller.isStillGood,
       deadlineMs,
       make: ({ signal, endsAtMs }) =>
         type.create(handle, { input, ids, issuedAtMs, expiresAtMs, signal, endsAtMs }),
@@ -111,10 +112,11 @@ export function createLessor(options: LessorOptions): Lessor {
       ...reopened,
       mount,
       caller,
+      isStillGood: request.caller.isStillGood,
       deadlineMs,
       make: ({ signal, endsAtMs }) => reissue(lease.handle, { signal, endsAtMs, input }),
       // Of the earlier request everything was.
-      nothingWasMade: () => abandoner.abandon(mount, lease),
+      nothingWasMade: () => abandoner.abandon(mount, reopened),
     });
     const warning =
       "The idempotency key was used before: this is a fresh secret for the same lease, and the earlier one no longer works.";

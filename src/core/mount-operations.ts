@@ -31,7 +31,10 @@ export function mountOperations(
     },
     async listMounts() {
       await mounts.refresh();
-      return mounts.all().map(viewMount);
+      return mounts
+        .all()
+        .filter(({ isBuiltIn }) => !isBuiltIn)
+        .map(viewMount);
     },
     async tuneMount({ path, description, tuning }) {
       const mount = await mounts.change(normalizeMountPath(path), (record) => ({

@@ -1,12 +1,12 @@
 import { newAccessor } from "./accessor.ts";
-import type { BackendType } from "./backend.ts";
+import type { Backend, BackendType } from "./backend.ts";
 import type { Barrier } from "./barrier.ts";
 import { didYouMean } from "./did-you-mean.ts";
 import type { EngineSettings } from "./engine-settings.ts";
 import { CoreError, quote } from "./errors.ts";
 import { invalidField } from "./field.ts";
 import type { LeaseStore } from "./lease-store.ts";
-import type { Mount, MountRecord } from "./mount.ts";
+import type { BuiltInMount, Mount, MountRecord } from "./mount.ts";
 import { createMountLeases } from "./mount-leases.ts";
 import { createMountStorage } from "./mount-storage.ts";
 import { normalizeMountPath } from "./request-path.ts";
@@ -54,6 +54,8 @@ export interface MountTableOptions {
   readonly leases: LeaseStore;
   readonly barrier: Barrier;
   readonly backendTypes: readonly BackendType[];
+  /** Mounts that are always there; none unless told. */
+  readonly builtIns?: readonly BuiltInMount[];
   readonly settings: Pick<EngineSettings, "issueGraceMs">;
   /** Says whether the server observes only. */
   readonly isObserving: () => boolean;
@@ -63,7 +65,7 @@ const place = (path: string): string => `mount:${path}`;
 
 /** Makes the mount table, empty until its first `refresh`. */
 export function createMountTable(options: MountTableOptions): MountTable {
-  const { storage, leases, barrier, backendTypes, settings, isObserving } = options;
+  const { storage, leases, barrier, backendTypes, builtIns = [], settings, isObserving } = options;
   let mounts = new Map<string, Mount>();
   let readsBegun = 0;
   let readShown = 0;
@@ -72,6 +74,18 @@ export function createMountTable(options: MountTableOptions): MountTable {
     barrier.seal(Buffer.from(JSON.stringify(record)), place(path));
 
   const typeOf = (name: string): BackendType | undefined => backendTypes.find(({ type }) => type === name);
+
+  const makeBackend = (path: string, accessor: string, type: BackendType): Backend =>
+    type.create({
+      accessor,
+      storage: createMountStorage({ accessor, storage, barrier }),
+      liveLeases: () => leases.countPrefix(accessor, ""),
+      liveLeasesOf: async (role) => (await leases.count(accessor)).byRole[role] ?? 0,
+      leases: createMountLeases({
+        ...settings,
+        ...{ accessor, mountPath: path, leases, barrier, isObserving },
+      }),
+    });
 
   const assemble = (path: string, stored: Uint8Array, known: Mount | undefined): Mount => {
     if (known && Buffer.compare(known.stored, stored) === 0) return known;
@@ -82,21 +96,17 @@ export function createMountTable(options: MountTableOptions): MountTable {
         `The mount at ${quote(path)} is of type ${quote(record.type)}, which this server lacks.`,
       );
     const { accessor } = record;
-    const backend =
-      known?.record.accessor === accessor
-        ? known.backend
-        : type.create({
-            accessor,
-            storage: createMountStorage({ accessor, storage, barrier }),
-            liveLeases: () => leases.countPrefix(accessor, ""),
-            liveLeasesOf: async (role) => (await leases.count(accessor)).byRole[role] ?? 0,
-            leases: createMountLeases({
-              ...settings,
-              ...{ accessor, mountPath: path, leases, barrier, isObserving },
-            }),
-          });
-    return { path, record, stored, type, backend };
+    const backend = known?.record.accessor === accessor ? known.backend : makeBackend(path, accessor, type);
+    return { path, record, stored, type, backend, isBuiltIn: false };
   };
+
+  const builtInMounts = builtIns.map(({ path, accessor, type }): Mount => {
+    const description = type.summary;
+    const state = "mounted";
+    const record = { accessor, type: type.type, description, tuning: {}, state, createdAtMs: 0 } as const;
+    const backend = makeBackend(path, accessor, type);
+    return { path, record, stored: new Uint8Array(), type, backend, isBuiltIn: true };
+  });
 
   const refresh = async (): Promise<void> => {
     readsBegun += 1;
@@ -105,7 +115,7 @@ export function createMountTable(options: MountTableOptions): MountTable {
     // An answer that was overtaken by a later one is older than what is shown.
     if (read < readShown) return;
     readShown = read;
-    const next = new Map<string, Mount>();
+    const next = new Map(builtInMounts.map((mount) => [mount.path, mount]));
     for (const [path, stored] of [...records].sort(([a], [b]) => (a < b ? -1 : 1))) {
       next.set(path, assemble(path, stored, mounts.get(path)));
     }
@@ -129,7 +139,7 @@ export function createMountTable(options: MountTableOptions): MountTable {
     const found = lookup(path);
     if (found) return found;
     const [first = ""] = path.split("/");
-    const names = [...mounts.keys()];
+    const names = [...mounts.values()].filter(({ isBuiltIn }) => !isBuiltIn).map(({ path: name }) => name);
     const meant = didYouMean(first, names);
     const hint = meant
       ? `Did you mean ${quote(meant)}?`
@@ -148,7 +158,7 @@ export function createMountTable(options: MountTableOptions): MountTable {
   const change: MountTable["change"] = async (path, changed) => {
     for (;;) {
       const { mount, rest } = await find(path);
-      if (rest !== "") throw notAMount(path, mount.path);
+      if (rest !== "" || mount.isBuiltIn) throw notAMount(path, mount.path);
       const record = changed(mount.record);
       checkTuning(record.tuning);
       const stored = seal(mount.path, record);
@@ -174,10 +184,10 @@ export function createMountTable(options: MountTableOptions): MountTable {
       await refresh();
       const taken = [...mounts.keys()].find((other) => overlaps(other, path));
       if (taken !== undefined) throw pathTaken(path, taken, mounts.get(taken)?.record.state);
-      if (mounts.size >= mountsMax) {
+      if (mounts.size - builtIns.length >= mountsMax) {
         throw new CoreError(
           "LIMIT_EXCEEDED",
-          `There are ${mounts.size} mounts, and ${mountsMax} are allowed. Unmount one.`,
+          `There are ${mounts.size - builtIns.length} mounts, and ${mountsMax} are allowed. Unmount one.`,
         );
       }
       const { description, tuning } = request;

@@ -20,6 +20,15 @@ export interface Mount {
   readonly stored: Uint8Array;
   readonly type: BackendType;
   readonly backend: Backend;
+  /** Whether it belongs to the product: always there, not listed, and not to be changed. */
+  readonly isBuiltIn: boolean;
+}
+
+/** A mount that belongs to the product. Its accessor is the same on every server, and for ever. */
+export interface BuiltInMount {
+  readonly path: string;
+  readonly accessor: string;
+  readonly type: BackendType;
 }
 
 /** A mount as callers see it. */

@@ -21,8 +21,38 @@ export interface PathRequest<Params extends Fields, F extends Fields> {
   /** The fields as they came; for paths that take any field. */
   readonly data: JsonObject;
   readonly caller: Caller;
+  /** The certificate that the peer proved to hold on a TLS connection; undefined where there is none. */
+  readonly peerCertificate?: PeerCertificate | undefined;
   /** Aborts when the caller is gone or the deadline has passed. */
   readonly signal: AbortSignal;
+}
+
+/** A certificate that a peer showed at the TLS handshake, and that a CA of the listener vouches for. */
+export interface PeerCertificate {
+  /** DER. */
+  readonly raw: Uint8Array;
+  /** SHA-256 of the DER, in lower-case hex. */
+  readonly fingerprint: string;
+  readonly commonName: string;
+  readonly dnsNames: readonly string[];
+  /** URIs of the subject alternative name: SPIFFE ids among them. */
+  readonly uris: readonly string[];
+  readonly notAfterMs: number;
+}
+
+/** What a login that was accepted comes to: the token that is made for it. Times are in milliseconds. */
+export interface LoginGrant {
+  /** Name for people, such as `approle-ci`. */
+  readonly displayName: string;
+  readonly policies: readonly string[];
+  /** Facts about who logged in, by name; no secrets. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** TTL of the token; undefined means the system's default. */
+  readonly ttlMs: number | undefined;
+  /** Longest life of the token, counted from the login; undefined means the system's. */
+  readonly maxTtlMs: number | undefined;
+  /** How often the token can be used; undefined means no limit. */
+  readonly usesMax?: number | undefined;
 }
 
 /** What a handler answers. All parts are optional. */
@@ -33,6 +63,8 @@ export interface PathReply {
   readonly keys?: readonly string[];
   /** A secret to issue and lease; its fields become the data. */
   readonly issue?: Issue;
+  /** A login that was accepted; only the path `login` of a login method answers with it. */
+  readonly login?: LoginGrant;
   readonly warnings?: readonly string[];
 }
 
@@ -58,6 +90,8 @@ export interface PathSpec<Params extends Fields, F extends Fields> {
   /** One field for each variable part of the pattern. */
   readonly params: Params;
   readonly fields: F;
+  /** Tells whether something is stored at the path, so that policies can tell creating from updating; absent where every write counts as an update. */
+  exists?(request: Pick<PathRequest<Params, F>, "params">): Promise<boolean>;
   /** Names of fields that are known and refused by name, as not supported yet. */
   readonly unsupportedFields?: readonly string[];
   readonly operations: { readonly [O in Operation]?: PathOperation<Params, F> };

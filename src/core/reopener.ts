@@ -38,18 +38,19 @@ export interface Reopener {
 
 /** Makes the reopener. */
 export function createReopener({ leases, barrier, abandoner, settings }: ReopenerOptions): Reopener {
-  const load = async (ref: LeaseRef): Promise<Lease | undefined> => {
+  const load = async (ref: LeaseRef): Promise<Begun | undefined> => {
     const stored = await leases.get(ref);
-    return stored && openLease(barrier, stored);
+    return stored && { lease: openLease(barrier, stored), fence: stored.fence };
   };
 
   /** The live lease of the earlier request. One whose issuer must have died is ended first, rather than waited for until its grace is over. */
   const findLive = async (mount: Mount, ref: LeaseRef): Promise<Lease | undefined> => {
-    let lease = await load(ref);
+    const found = await load(ref);
+    let lease = found?.lease;
     const nowMs = await leases.nowMs();
-    if (lease?.state === "issuing" && nowMs >= creationEndsAtMs(lease, settings)) {
-      await abandoner.abandon(mount, lease);
-      lease = await load(ref);
+    if (found?.lease.state === "issuing" && nowMs >= creationEndsAtMs(found.lease, settings)) {
+      await abandoner.abandon(mount, found);
+      lease = (await load(ref))?.lease;
     }
     if (lease === undefined || (lease.state === "active" && lease.expiresAtMs > nowMs)) return lease;
     throw idempotencyConflict(

@@ -1,5 +1,8 @@
 import type { JsonObject } from "./json.ts";
 import type { Lease, LeaseState } from "./lease.ts";
+import type { PeerCertificate } from "./path.ts";
+import type { PolicyOperations } from "./policy/policy-operations.ts";
+import type { TokenOperations } from "./tokens/token-view.ts";
 
 /** A lease, and how long it has left, in milliseconds: never below zero. */
 export interface LeaseView extends Lease {
@@ -93,7 +96,7 @@ export interface OperatorStatus {
  * Everything that can be asked of the product: input and output of each
  * operation. `handle` is the only way in.
  */
-export interface Operations {
+export interface Operations extends TokenOperations, PolicyOperations {
   readonly mount: {
     readonly input: {
       readonly type: string;
@@ -207,6 +210,8 @@ export interface RequestContext {
   readonly deadlineMs: number;
   /** Address of the peer, for the log. */
   readonly peer: string;
+  /** The certificate that the peer proved to hold; undefined where it showed none. */
+  readonly peerCertificate?: PeerCertificate | undefined;
   /** Identifies the request in the log and in internal errors. */
   readonly requestId: string;
 }

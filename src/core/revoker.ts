@@ -50,8 +50,11 @@ export interface Revoker {
    * deadline: no caller can cancel it. Answers in the order asked. In haste it only disarms what is not disarmed yet.
    */
   revoke(mount: Mount, claims: readonly Claim[], haste?: Haste): readonly Promise<RevokeOutcome>[];
-  /** Does the same with a lease whose secret this server was making, and makes no more: it need not be waited for. */
-  giveUp(mount: Mount, lease: LeaseRef): Promise<RevokeOutcome>;
+  /**
+   * Does the same with a lease whose secret was being made by the issuer with this fence, who makes no more: it need not be waited
+   * for. A lease that another issuer has reopened since is left to that one: `busy`.
+   */
+  giveUp(mount: Mount, lease: LeaseRef, issuerFence: string): Promise<RevokeOutcome>;
   /** Drops a lease whose secret certainly does not exist, by the issuer's fence. */
   drop(lease: Lease, fence: string): Promise<void>;
   /** Makes an attempt to unmake a secret that appeared after its lease had ended: no record names it any more. */
@@ -189,9 +192,9 @@ export function createRevoker(options: RevokerOptions): Revoker {
 
   return {
     revoke: (mount, claims, haste) => revoke(mount, claims, { haste, isCreationOver: false }),
-    async giveUp(mount, { id }) {
+    async giveUp(mount, { id }, issuerFence) {
       const how = { haste: undefined, isCreationOver: true };
-      const [outcome] = await Promise.all(revoke(mount, [{ kind: "requested", id }], how));
+      const [outcome] = await Promise.all(revoke(mount, [{ kind: "abandoned", id, issuerFence }], how));
       return outcome ?? { kind: "unknown" };
     },
     async drop(lease, fence) {

@@ -1,6 +1,6 @@
 import { unmounting } from "./begin-lease.ts";
 import type { Caller } from "./caller.ts";
-import { type CoreError, quote } from "./errors.ts";
+import { CoreError, quote } from "./errors.ts";
 import { invalidField } from "./field.ts";
 import { mountHelp, pathHelp } from "./help.ts";
 import { idempotencyKeyLengthMax } from "./idempotency.ts";
@@ -9,9 +9,10 @@ import type { Lessor } from "./lessor.ts";
 import type { MountTable } from "./mount-table.ts";
 import type { Operates } from "./operate.ts";
 import type { Operation, PathReply } from "./path.ts";
+import { createPathCaller } from "./path-caller.ts";
 import { normalizeRequestPath } from "./request-path.ts";
 import type { RequestContext, SecretReply } from "./requests.ts";
-import { findPath, operationOf, parseFields, parseParams, routePath } from "./router.ts";
+import { findPath, routePath } from "./router.ts";
 
 /** What the operations on paths work with. */
 export interface SecretOperationsOptions {
@@ -24,31 +25,20 @@ export function secretOperations({
   mounts,
   lessor,
 }: SecretOperationsOptions): Operates<"read" | "write" | "list" | "delete" | "help"> {
+  const callPath = createPathCaller(mounts);
+
   const call = async (
     operation: Operation,
     input: { readonly path: string; readonly data: JsonObject; readonly idempotencyKey?: string },
-    { signal, deadlineMs }: RequestContext,
+    context: RequestContext,
     caller: Caller,
   ): Promise<PathReply & { readonly reply: SecretReply }> => {
+    const { signal, deadlineMs } = context;
     const idempotencyKey = checkIdempotencyKey(input.idempotencyKey);
-    const fullPath = normalizeRequestPath(input.path);
-    const { mount, rest } = await mounts.find(fullPath);
-    const match = routePath(mount.backend.paths, rest, mount.path);
-    const handler = operationOf(match.definition, operation, fullPath);
-    const isUnmounting = mount.record.state === "unmounting";
-    if (isUnmounting && (operation === "write" || operation === "delete")) throw unmounting(mount.path);
-    const answer = await handler.handle({
-      path: rest,
-      fullPath,
-      mountPath: mount.path,
-      params: parseParams(match),
-      fields: parseFields(match.definition, handler, input.data),
-      data: input.data,
-      caller,
-      signal,
-    });
+    const { answer, mount, fullPath } = await callPath(operation, input, context, caller);
     const warnings = answer.warnings ?? [];
-    if (answer.issue && isUnmounting) throw unmounting(mount.path);
+    if (answer.login) throw loginsAreElsewhere(fullPath);
+    if (answer.issue && mount.record.state === "unmounting") throw unmounting(mount.path);
     if (!answer.issue) {
       if (idempotencyKey !== undefined) throw issuesNothing(fullPath);
       return { ...answer, reply: { data: answer.data, lease: undefined, warnings } };
@@ -94,5 +84,13 @@ function issuesNothing(path: string): CoreError {
   return invalidField(
     "idempotency_key",
     `is for paths that issue a secret, and ${quote(path)} does not. Leave it out.`,
+  );
+}
+
+function loginsAreElsewhere(path: string): CoreError {
+  return new CoreError(
+    "UNSUPPORTED_OPERATION",
+    `unsupported operation: ${quote(path)} is a login, which is not written to. Use "leasehold login", or AuthService.Login.`,
+    { details: { path } },
   );
 }

@@ -26,3 +26,28 @@ export function callerEntry(id: string): CallerEntry {
 function prefixed(bytes: Buffer): Buffer {
   return Buffer.concat([Buffer.from([bytes.length]), bytes]);
 }
+
+/** The ids that a bucket stands for: the inverse of `callerEntry`. */
+export function idsOfBucket(bucket: string, members: Buffer): readonly string[] {
+  const isOfUuids = /\/[0-9a-f]{4}$/.test(bucket);
+  const ids: string[] = [];
+  for (let at = 0; at < members.length; ) {
+    const length = members[at] ?? 0;
+    const member = members.subarray(at + 1, at + 1 + length);
+    at += 1 + length;
+    ids.push(
+      bucket + (isOfUuids && length === uuidRestBytes ? dashed(member.toString("hex")) : member.toString()),
+    );
+  }
+  return ids;
+}
+
+/** What follows the first four digits of a UUID. */
+const uuidRestBytes = 14;
+
+function dashed(digits: string): string {
+  const [first, ...rest] = [0, 4, 8, 12, 16].map((from, at) =>
+    digits.slice(from, at === 4 ? undefined : from + 4),
+  );
+  return [first, ...rest].join("-");
+}

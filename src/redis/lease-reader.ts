@@ -1,15 +1,18 @@
 import type { LeaseCounts, LeaseStore, StoredLease } from "../core/lease-store.ts";
-import { leaseKey, lexicalRange, mountKey, ttlKey } from "./keys.ts";
+import { idsOfBucket } from "./caller-index.ts";
+import { callerKey, leaseKey, lexicalRange, mountKey, ttlKey } from "./keys.ts";
 import { goneMemoryMs, leasesPerCallMax, readLeaseRecord } from "./lease-record.ts";
 import type { RedisClient } from "./redis-client.ts";
 import { listOf, numberOf, pairsOf, textOf } from "./reply.ts";
 import { scripts } from "./scripts.ts";
 import type { TimedScripts } from "./timed-scripts.ts";
 
+const scannedAtOnce = 200;
+
 /** The calls of a lease store that look and change nothing. */
 export type LeaseReader = Pick<
   LeaseStore,
-  "get" | "hasEnded" | "list" | "count" | "countPrefix" | "peekDue" | "dueBetween"
+  "get" | "hasEnded" | "list" | "idsOfCaller" | "count" | "countPrefix" | "peekDue" | "dueBetween"
 >;
 
 /** Reads leases from Redis. A record that is gone before it is read is left out. */
@@ -46,6 +49,19 @@ export function createLeaseReader(client: RedisClient, timed: TimedScripts): Lea
         last = ids.at(-1) ?? last;
       }
       return leases;
+    },
+    async idsOfCaller(accessor, caller) {
+      const ids = new Set<string>();
+      let cursor = "0";
+      do {
+        const scan = ["HSCAN", callerKey(accessor, caller), cursor, "COUNT", scannedAtOnce] as const;
+        const [next, buckets] = listOf(await client.call(...scan));
+        // A scan can give a bucket twice.
+        for (const [bucket, members] of pairsOf(listOf(buckets)))
+          for (const id of idsOfBucket(bucket, members)) ids.add(id);
+        cursor = textOf(next);
+      } while (cursor !== "0");
+      return [...ids];
     },
     async count(accessor) {
       return readCounts(

@@ -51,7 +51,7 @@ export function createRedisLeaseStore(options: {
     const fence = options.fence;
     const visibilityMs = wholeMs(options.visibilityMs);
     const keys = claims.flatMap(({ id }) => [leaseKey(accessor, id), ttlKey(accessor, id)]);
-    const args = claims.flatMap((claim) => [claim.id, claim.kind === "due" ? claim.dueAtMs : ""]);
+    const args = claims.flatMap((claim) => [claim.id, conditionOf(claim)]);
     const mountKeys = keysOf(accessor, "due", "count", "events", "epoch");
     const answer = await run(scripts.claim, [...mountKeys, ...keys], [fence, visibilityMs, ...args]);
     return claims.map(({ id }, i) => {
@@ -182,6 +182,12 @@ export function createRedisLeaseStore(options: {
       return numberOf(await client.run(scripts.forgetMount, keys, [])) === 1;
     },
   };
+}
+
+/** Under which condition a claim takes its lease, as the script takes it. */
+function conditionOf(claim: Claim): string | number {
+  if (claim.kind === "due") return claim.dueAtMs;
+  return claim.kind === "abandoned" ? `=${claim.issuerFence}` : "";
 }
 
 function keysOf(accessor: string, ...names: readonly MountKeyName[]): string[] {

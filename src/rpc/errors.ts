@@ -34,6 +34,12 @@ export const errorTable: Readonly<Record<ErrorCode, { readonly code: Code; reado
     NEEDS_FORCE: { code: Code.FailedPrecondition, reason: ErrorReason.NEEDS_FORCE },
     IDEMPOTENCY_CONFLICT: { code: Code.Aborted, reason: ErrorReason.IDEMPOTENCY_CONFLICT },
     SERVER_STOPPING: { code: Code.Unavailable, reason: ErrorReason.SERVER_STOPPING },
+    NO_SUCH_POLICY: { code: Code.NotFound, reason: ErrorReason.NO_SUCH_POLICY },
+    NO_SUCH_TOKEN: { code: Code.NotFound, reason: ErrorReason.NO_SUCH_TOKEN },
+    NO_SUCH_AUDIT: { code: Code.NotFound, reason: ErrorReason.NO_SUCH_AUDIT },
+    AUDIT_UNAVAILABLE: { code: Code.Unavailable, reason: ErrorReason.AUDIT_UNAVAILABLE },
+    LOGIN_FAILED: { code: Code.Unauthenticated, reason: ErrorReason.LOGIN_FAILED },
+    RATE_LIMITED: { code: Code.ResourceExhausted, reason: ErrorReason.RATE_LIMITED },
   };
 
 /** An error as a caller gets it, by either stack. `code` has the number of the gRPC status. */

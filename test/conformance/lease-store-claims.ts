@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { NewLease } from "../../src/core/lease-store.ts";
 import { hourMs, type LeaseScene } from "./lease-scene.ts";
 
 /** Which leases a claim takes, and from whom. Part of `leaseStoreConformance`. */
@@ -55,6 +56,28 @@ export function claimConformance(scene: LeaseScene): void {
         });
       }
       expect((await scene.store.count(scene.accessor)).byState).toEqual({ revoking: 4 });
+    });
+
+    it("leaves an abandoned lease to whoever reopened it since, and takes it from nobody else", async () => {
+      const abandon = async (lease: NewLease, issuerFence: string) => {
+        const claims = [{ kind: "abandoned", id: lease.id, issuerFence } as const];
+        const options = { fence: "abandoner", visibilityMs: 60_000 };
+        return (await scene.store.claim(scene.accessor, claims, options))[0];
+      };
+      for (const lease of [await begin(), await issue()])
+        expect(await abandon(lease, lease.fence)).toMatchObject({ kind: "claimed" });
+      const reopened = await issue();
+      await scene.reopen(reopened, "second issuer");
+      expect(await abandon(reopened, reopened.fence)).toEqual({ kind: "changed" });
+      await scene.store.activate(reopened, { ...reopened, fence: "second issuer" });
+      expect(await abandon(reopened, reopened.fence)).toEqual({ kind: "changed" });
+      expect((await scene.store.get(reopened))?.state).toBe("active");
+      expect(await abandon(reopened, "second issuer")).toMatchObject({ kind: "claimed" });
+      const failed = await issue();
+      await request(failed, "worker");
+      await fail(failed, "worker");
+      expect(await abandon(failed, failed.fence)).toMatchObject({ kind: "claimed" });
+      expect(await abandon(newLease(), "nobody")).toEqual({ kind: "unknown" });
     });
 
     it("answers busy while another worker holds the lease, and takes it when that claim has timed out", async () => {

@@ -66,6 +66,33 @@ export function readingConformance(scene: LeaseScene): void {
     });
   });
 
+  describe("idsOfCaller()", () => {
+    it("finds what a caller has made, in whatever state, and nothing of others", async () => {
+      const mine = await Promise.all([
+        begin({ caller: "me" }),
+        issue({ caller: "me" }),
+        issue({ caller: "me", id: "aws/creds/odd name" }),
+        issue({ caller: "me", id: "aws/creds/deploy/0d042c53-aa8a-4ce7-9dfd-310351c465e5" }),
+        issue({ caller: "me", id: "aws/creds/deploy/0d04ffff-aa8a-4ce7-9dfd-310351c465e5" }),
+      ]);
+      await issue({ caller: "other" });
+      const revoking = await issue({ caller: "me" });
+      await request(revoking, "worker");
+      const ended = await issue({ caller: "me" });
+      await request(ended, "worker");
+      await scene.store.finish(ended, { fence: "worker", role: "deploy", caller: "me" });
+      const found = await scene.store.idsOfCaller(scene.accessor, "me");
+      expect([...found].sort()).toEqual([...mine, revoking].map(({ id }) => id).sort());
+      expect(await scene.store.idsOfCaller(scene.accessor, "nobody")).toEqual([]);
+    });
+
+    it("finds thousands", async () => {
+      const made = await Promise.all(Array.from({ length: 1500 }, () => begin({ caller: "busy" })));
+      const found = await scene.store.idsOfCaller(scene.accessor, "busy");
+      expect([...found].sort()).toEqual(made.map(({ id }) => id).sort());
+    });
+  });
+
   describe("count()", () => {
     it("counts by state and by role", async () => {
       await begin({ role: "ci" });

@@ -19,6 +19,7 @@ describe("a core", () => {
     const first = await harness.start();
     const second = await harness.start({ hasEvents: false });
     harness.storage.breakNext("readMounts", "before", 2);
+    harness.leases.breakNext("epoch", "before", 2);
     await harness.clock.advance(3000);
     expect(harness.telemetry.filter(([kind]) => kind === "backgroundFailed")).not.toEqual([]);
     await first.mount();

@@ -78,7 +78,7 @@ describe("listing leases", () => {
       return read(...args);
     };
     await list({ states: ["revoking"], pageSize: 1 });
-    expect(reads).toBe(4);
+    expect(reads).toBe(5);
   });
 
   test("goes on after a mount that is gone by now", async () => {

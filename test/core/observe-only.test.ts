@@ -121,7 +121,7 @@ describe("a server that lost its storage for a while", () => {
     await server.issue(undefined, { ttl: "10s" });
     server.core.storageLost();
     harness.storage.breakNext("readMounts", "before", 20);
-    harness.leases.breakNext("epoch", "before", 20);
+    harness.leases.breakNext("epoch", "before", 40);
     await harness.clock.advance(15_000);
     expect(server.plug.calls).not.toContain("claim");
     await harness.clock.advance(10_000);

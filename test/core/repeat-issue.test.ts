@@ -61,6 +61,35 @@ describe("an issue that is repeated with its idempotency key", () => {
     expect((await read()).lease?.id).not.toBe(first.lease?.id);
   });
 
+  test("keeps its secret although the first request, which got no answer, is given up only afterwards", async () => {
+    harness.leases.breakNext("activate", "after", 1);
+    harness.leases.breakNext("claim", "before", 4);
+    const first = server.ask("read", { path, data: {}, idempotencyKey: "job-1" });
+    await expect(first).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
+    const second = await read();
+    await harness.clock.advance(20_000);
+    expect(harness.leases.leases()).toMatchObject([{ id: second.lease?.id, state: "active" }]);
+    expect(keys()).toEqual([second.data?.["access_key"]]);
+  });
+
+  test("is not told a secret that a repetition has replaced while the storage's answer was on its way", async () => {
+    const { activate } = harness.leases;
+    let second: Promise<unknown> | undefined;
+    harness.leases.activate = async (...args) => {
+      harness.leases.activate = activate;
+      const outcome = await activate(...args);
+      second = server.call("read", { path, data: {}, idempotencyKey: "job-1" });
+      await second;
+      await harness.clock.sleep(1500);
+      return outcome;
+    };
+    await expect(read()).rejects.toMatchObject({ code: "BACKEND_UNAVAILABLE" });
+    await second;
+    await harness.clock.advance(20_000);
+    expect(harness.leases.leases()).toMatchObject([{ state: "active" }]);
+    expect(keys()).toHaveLength(1);
+  });
+
   test("stores nothing that shows the key", async () => {
     const seen: unknown[] = [];
     const { begin } = harness.leases;

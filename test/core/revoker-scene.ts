@@ -59,6 +59,7 @@ async function attemptIn(
     path: "test",
     record,
     stored: new Uint8Array(),
+    isBuiltIn: false,
     type: { type: "test", summary: "", description: "", create: () => ({ paths: [], secretTypes: [] }) },
     backend: { paths: [], secretTypes: [type] },
   };

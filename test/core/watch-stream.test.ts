@@ -14,6 +14,7 @@ const type = createScriptedBackend(createScriptedVendor());
 const mount: Mount = {
   path: "scripted",
   stored: new Uint8Array(),
+  isBuiltIn: false,
   type,
   record: {
     accessor: "s_1",

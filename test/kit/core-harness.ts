@@ -8,7 +8,6 @@ import type { Wakeups } from "../../src/core/lease-store.ts";
 import type { ObserverMemory } from "../../src/core/observer-memory.ts";
 import type { LeaseView, OperationName, Operations, RequestContext } from "../../src/core/requests.ts";
 import type { Telemetry } from "../../src/core/telemetry.ts";
-import { rootTokenAuthenticator } from "../../src/core/token.ts";
 import { type CrashPlug, createCrashPlug } from "./crash-plug.ts";
 import { createManualClock, type ManualClock } from "./manual-clock.ts";
 import { createMemoryLeaseStore, type MemoryLeaseStore } from "./memory-lease-store.ts";
@@ -116,7 +115,7 @@ export function createCoreHarness(changed: Partial<EngineSettings> = {}): CoreHa
         wakeups: options.hasEvents === false ? silence : leases.createWakeups(),
         barrier: createBarrier(keyring),
         backendTypes: [createScriptedBackend(plug.through(vendor))],
-        authenticate: rootTokenAuthenticator(rootToken),
+        rootToken,
         settings: { ...settings, ...options.settings },
         telemetry: recordTelemetry(telemetry),
         clock,

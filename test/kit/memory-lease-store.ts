@@ -112,6 +112,8 @@ export function createMemoryLeaseStore(options: { readonly nowMs: () => number }
     const isMine = lease.state === "revoking" && lease.fence === options.fence;
     const isHeld = lease.state === "revoking" && lease.fence !== "" && lease.dueAtMs > nowMs();
     if (!isMine) {
+      const isAnothers = claim.kind === "abandoned" && lease.fence !== claim.issuerFence;
+      if (isAnothers && lease.state !== "revoking") return { kind: "changed" };
       if (claim.kind === "due" && (lease.dueAtMs !== claim.dueAtMs || lease.dueAtMs > nowMs())) {
         return { kind: "changed" };
       }
@@ -265,6 +267,12 @@ export function createMemoryLeaseStore(options: { readonly nowMs: () => number }
           .sort((one, other) => compareBytes(one.id, other.id))
           .slice(0, page.limit)
           .map(snapshot),
+      ),
+    idsOfCaller: (accessor, caller) =>
+      run("idsOfCaller", () =>
+        leasesOf(accessor)
+          .filter((lease) => lease.caller === caller)
+          .map(({ id }) => id),
       ),
     count: (accessor) => run("count", () => countLeases(leasesOf(accessor))),
     countPrefix: (accessor, prefix) =>

@@ -12,15 +12,16 @@ const errorCharactersMax = 200;
 /** A record as it can be changed. `isAnnounced` stands for an expired TTL key: nobody hears of it a second time. */
 export type MemoryLease = { -readonly [K in keyof StoredLease]: StoredLease[K] } & {
   role: string;
+  caller: string;
   isAnnounced: boolean;
 };
 
 /** A record as `begin` stores it. */
 export function newMemoryLease(lease: NewLease): MemoryLease {
-  const { accessor, id, role, fence, isRenewable } = lease;
+  const { accessor, id, role, caller, fence, isRenewable } = lease;
   const expiresAtMs = Math.floor(lease.expiresAtMs);
   const sealed = new Uint8Array(lease.sealed);
-  const fixed = { accessor, id, role, fence, isRenewable, expiresAtMs, sealed };
+  const fixed = { accessor, id, role, caller, fence, isRenewable, expiresAtMs, sealed };
   const initial = { state: "issuing" as LeaseState, attempts: 0, lastError: "" };
   const unset = { disarmedAtMs: undefined, backoffEndsAtMs: undefined };
   return { ...fixed, ...initial, ...unset, dueAtMs: Math.floor(lease.graceEndsAtMs), isAnnounced: false };
@@ -43,7 +44,8 @@ export function applyFailure(lease: MemoryLease, attempt: FailedAttempt): void {
 }
 
 /** A copy of a record, as the store shows it. */
-export function snapshot({ role: _role, isAnnounced: _isAnnounced, ...lease }: MemoryLease): StoredLease {
+export function snapshot(record: MemoryLease): StoredLease {
+  const { role: _role, caller: _caller, isAnnounced: _isAnnounced, ...lease } = record;
   return { ...lease, sealed: new Uint8Array(lease.sealed) };
 }
 

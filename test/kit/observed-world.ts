@@ -63,7 +63,13 @@ export function createObservedWorld(): ObservedWorld {
   const away = new Set<string>();
   const type = createScriptedBackend(createScriptedVendor());
   const mountOf = (accessor: string): Mount => ({
-    ...{ path: accessor, type, stored: new Uint8Array(), backend: { paths: [], secretTypes: [] } },
+    ...{
+      path: accessor,
+      type,
+      isBuiltIn: false,
+      stored: new Uint8Array(),
+      backend: { paths: [], secretTypes: [] },
+    },
     record: { accessor, type: "s", description: "", tuning: {}, state: "mounted", createdAtMs: 0 },
   });
 

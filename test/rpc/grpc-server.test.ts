@@ -111,7 +111,7 @@ describe("grpc.health.v1", () => {
         expect((await health.check({ service })).status, service).toBe(expected);
       }
       const { statuses } = await health.list({});
-      expect(Object.keys(statuses)).toHaveLength(5);
+      expect(Object.keys(statuses)).toHaveLength(7);
       expect(statuses["leasehold.v1.LeaseService"]?.status).toBe(expected);
     }
   });
@@ -181,9 +181,11 @@ describe.each([
     expect(reply.value.service.map(({ name }) => name).sort()).toEqual([
       "grpc.health.v1.Health",
       "grpc.reflection.v1.ServerReflection",
+      "leasehold.v1.AuthService",
       "leasehold.v1.LeaseService",
       "leasehold.v1.MountService",
       "leasehold.v1.OperatorService",
+      "leasehold.v1.PolicyService",
       "leasehold.v1.SecretService",
     ]);
   });

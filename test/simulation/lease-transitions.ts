@@ -222,7 +222,8 @@ export function claim(
     const wasDueAtMs = dueOf(access, ref);
     if (record.state !== "revoking" || record.fence !== fence) {
       const isChanged = each.kind === "due" && (wasDueAtMs !== each.dueAtMs || wasDueAtMs > access.nowMs);
-      if (isChanged) return { kind: "changed" };
+      const isAnothers = each.kind === "abandoned" && record.fence !== each.issuerFence;
+      if (isChanged || (isAnothers && record.state !== "revoking")) return { kind: "changed" };
       if (record.state === "revoking" && record.fence !== "" && wasDueAtMs > access.nowMs)
         return { kind: "busy" };
     }

@@ -17,7 +17,7 @@ import {
 } from "./lease-transitions.ts";
 import type { RedisAccess } from "./model-redis.ts";
 import type { RedisConnection } from "./redis-connection.ts";
-import { mountKey, ttlKey } from "./redis-keys.ts";
+import { callerKey, mountKey, ttlKey } from "./redis-keys.ts";
 
 const sealedBytesMax = 2048;
 
@@ -87,6 +87,10 @@ export function createModelLeaseStore(connection: RedisConnection): LeaseStore {
           .slice(0, limit)
           .flatMap((id) => read(access, { accessor, id }) ?? []),
       ),
+    idsOfCaller: (accessor, caller) =>
+      connection.call({ name: "idsOfCaller" }, ({ keys }) => [
+        ...keys.zset(callerKey(accessor, caller)).keys(),
+      ]),
     count: (accessor) =>
       connection.call({ name: "count" }, ({ keys }) => ({
         byState: numbersOf(keys.hash(mountKey(accessor, "byState"))),

@@ -35,6 +35,8 @@ export function createObserveDuty(options: {
   /** When each claim was sent for the first time; what is sent again was decided then. */
   const sentAtMs = new Map<string, number>();
   let restoredAtMs = 0;
+  /** Servers that have seen since then what Redis holds. */
+  const looked = new Set<string>();
 
   /** Whether what a file says of the lasting mount is more than the last seconds ahead of what Redis holds. */
   const isLost = ({ mounts }: Remembered, marginOfChanges = 0): boolean =>
@@ -45,6 +47,7 @@ export function createObserveDuty(options: {
 
   redis.onRestored(() => {
     restoredAtMs = scheduler.nowMs();
+    looked.clear();
     if (operator.isSayingGo()) return;
     for (const [name, file] of files) if (isLost(file)) bound.add(name);
   });
@@ -52,6 +55,17 @@ export function createObserveDuty(options: {
     bound.clear();
     aware.clear();
   });
+
+  /**
+   * A server that was cut off, or stood still, while others made as many changes as were lost is told of an epoch that says nothing:
+   * it is not bound. What it is told first decides; from then on it follows the epoch.
+   */
+  const look = (name: string, accessor: string, epoch: number): void => {
+    const known = files.get(name)?.mounts.get(accessor);
+    if (known?.path !== path || looked.has(name)) return;
+    looked.add(name);
+    if (!aware.has(name) && epoch >= known.settledEpoch) bound.delete(name);
+  };
 
   return {
     memoryOf: (name, process) => ({
@@ -72,6 +86,12 @@ export function createObserveDuty(options: {
     observes: (name) => void aware.add(name),
     watched: (name, leases) => ({
       ...leases,
+      async epoch(accessor) {
+        const sentAtMs = scheduler.nowMs();
+        const epoch = await leases.epoch(accessor);
+        if (sentAtMs >= restoredAtMs) look(name, accessor, epoch);
+        return epoch;
+      },
       async claim(accessor, claims, how) {
         if (!sentAtMs.has(how.fence)) sentAtMs.set(how.fence, scheduler.nowMs());
         const isBound = bound.has(name) && (sentAtMs.get(how.fence) ?? 0) >= restoredAtMs;

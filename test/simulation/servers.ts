@@ -5,7 +5,6 @@ import { hasCode } from "../../src/core/errors.ts";
 import { openKeyring } from "../../src/core/keyring.ts";
 import { createKeyringKeeper, type KeyringKeeper } from "../../src/core/keyring-keeper.ts";
 import type { Telemetry } from "../../src/core/telemetry.ts";
-import { rootTokenAuthenticator } from "../../src/core/token.ts";
 import { connectAws } from "./aws-connection.ts";
 import type { Invariants } from "./invariants.ts";
 import { createModelLeaseStore } from "./model-lease-store.ts";
@@ -103,7 +102,7 @@ export function createServers(world: World, invariants: Invariants): Servers {
           connectIam: ({ accessKey }) => connectAws({ ...network, mayHang: accessKey === hangingKeyId }),
         }),
       ],
-      authenticate: rootTokenAuthenticator(rootToken),
+      rootToken,
       settings,
       telemetry: telemetryOf(name),
       clock,

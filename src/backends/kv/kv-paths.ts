@@ -31,6 +31,7 @@ export function kvPath(storage: MountStorage): PathDefinition {
       "while there is something in it; a secret and a folder may have the same name.",
     params: { path: stringField("Path of the secret or folder.") },
     fields: {},
+    exists: async ({ params: { path } }) => (await storage.get(path)) !== undefined,
     operations: {
       read: {
         summary: "Reads all fields of a secret.",

@@ -2,7 +2,8 @@
 -- Takes leases of one mount into revoking, due again when the claim times out.
 --
 -- KEYS  1 due  2 count  3 events  4 epoch, then for each claim: lease, ttl
--- ARGV  1 fence  2 visibility, ms, then for each claim: id, and when it was seen to be due, ms ("" claims it anyway)
+-- ARGV  1 fence  2 visibility, ms, then for each claim: id, and when it was seen to be due, ms ("" claims it anyway;
+--       "=" and a fence claims it unless it is issuing or active by another fence)
 -- Returns {now, {kind, fields of the record as they were...}...}: claimed, busy, changed, or unknown; in the order asked.
 --   Run again with the same fence, it claims the same leases again.
 --
@@ -27,6 +28,7 @@ local function judge(claim)
     if record[i] == 'fe' then held = record[i + 1] end
   end
   local due = tonumber(redis.call('ZSCORE', due_key, claim.id) or 0)
+  if claim.issuer and claim.state ~= 'revoking' and held ~= claim.issuer then return { 'changed' } end
   if claim.state ~= 'revoking' or held ~= fence then
     if claim.seen_due ~= '' and (due ~= tonumber(claim.seen_due) or due > now) then return { 'changed' } end
     if claim.state == 'revoking' and held and due > now then return { 'busy' } end
@@ -38,7 +40,10 @@ end
 for i = 1, (#KEYS - 4) / 2 do
   local id = ARGV[1 + 2 * i]
   if not seen[id] then
-    seen[id] = judge({ id = id, seen_due = ARGV[2 + 2 * i], lease_key = KEYS[3 + 2 * i], ttl_key = KEYS[4 + 2 * i] })
+    local seen_due = ARGV[2 + 2 * i]
+    local issuer = string.match(seen_due, '^=(.*)$')
+    if issuer then seen_due = '' end
+    seen[id] = judge({ id = id, seen_due = seen_due, issuer = issuer, lease_key = KEYS[3 + 2 * i], ttl_key = KEYS[4 + 2 * i] })
   end
   answers[#answers + 1] = seen[id]
 end

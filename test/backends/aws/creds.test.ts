@@ -96,13 +96,13 @@ describe("the path creds/:name", () => {
       },
     });
     for (const name of ["", "x".repeat(129), "*".repeat(33), "\u4e2d", "a\nb"]) {
-      aws.caller = { id: "c", name };
+      aws.caller = { id: "c", name, policies: [], metadata: {} };
       await expect(aws.ask("read", "creds/deploy")).rejects.toMatchObject({
         code: "INVALID_POLICY",
         details: { variable: "caller.name", role: "deploy" },
       });
     }
-    aws.caller = { id: "c", name: "Ann *" };
+    aws.caller = { id: "c", name: "Ann *", policies: [], metadata: {} };
     await aws.issueOf("deploy");
   });
 

@@ -63,7 +63,7 @@ export function mountBackend(
     secretTypes: backend.secretTypes,
     paths: backend.paths,
     live: 0,
-    caller: { id: "caller", name: "caller" },
+    caller: { id: "caller", name: "caller", policies: [], metadata: {} },
     leases,
     upkeep: async () => backend.upkeep?.({ signal: new AbortController().signal }),
     async ask(operation, path, data = {}, signal = new AbortController().signal) {

@@ -6,7 +6,6 @@ import { systemClock } from "../../../src/core/clock.ts";
 import { type Core, createCore } from "../../../src/core/core.ts";
 import type { JsonObject } from "../../../src/core/json.ts";
 import type { OperationName, Operations } from "../../../src/core/requests.ts";
-import { rootTokenAuthenticator } from "../../../src/core/token.ts";
 import { type Simulator, startSimulator } from "../../../src/dev/simulator/simulator.ts";
 import { testSettings } from "../../kit/core-harness.ts";
 import { createMemoryLeaseStore, type MemoryLeaseStore } from "../../kit/memory-lease-store.ts";
@@ -32,7 +31,7 @@ beforeEach(async () => {
     backendTypes: backendTypes({
       aws: { consistencyMs: 300_000, iamEndpoint: simulator.url, stsEndpoint: simulator.url },
     }),
-    authenticate: rootTokenAuthenticator(token),
+    rootToken: token,
     settings: testSettings,
     telemetry: {
       handled: () => {},

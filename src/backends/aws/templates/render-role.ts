@@ -16,7 +16,7 @@ export function renderRole(role: Role, values: TemplateValues): Role {
 }
 
 /** Checks, before anything is made, that a role's policy can be filled in, and with this caller. Throws `INVALID_POLICY`. */
-export function checkCallerFits(role: Role, caller: Caller, roleName: string): void {
+export function checkCallerFits(role: Role, caller: Pick<Caller, "id" | "name">, roleName: string): void {
   const variables = role.document === undefined ? [] : policyVariablesOf(role.document);
   const unknown = variables.find((name) => !templateVariables.some((known) => known === name));
   if (unknown !== undefined) {

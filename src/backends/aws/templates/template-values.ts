@@ -4,7 +4,7 @@ import type { TemplateValues } from "./template.ts";
 
 /** What a request says that templates can name. */
 export interface TemplateSource {
-  readonly caller: Caller;
+  readonly caller: Pick<Caller, "id" | "name">;
   /** Path of the mount. */
   readonly mountPath: string;
 }

@@ -6,7 +6,6 @@ import { systemClock } from "../../../../src/core/clock.ts";
 import { type Core, createCore } from "../../../../src/core/core.ts";
 import type { JsonObject } from "../../../../src/core/json.ts";
 import type { OperationName, Operations } from "../../../../src/core/requests.ts";
-import { rootTokenAuthenticator } from "../../../../src/core/token.ts";
 import { type Simulator, startSimulator } from "../../../../src/dev/simulator/simulator.ts";
 import { testSettings } from "../../../kit/core-harness.ts";
 import { createMemoryLeaseStore } from "../../../kit/memory-lease-store.ts";
@@ -45,7 +44,7 @@ async function startOnEmptyStorage(options: { readonly isObserveOnly: boolean })
     backendTypes: backendTypes({
       aws: { consistencyMs: 300_000, iamEndpoint: simulator.url, stsEndpoint: simulator.url },
     }),
-    authenticate: rootTokenAuthenticator(token),
+    rootToken: token,
     settings: testSettings,
     telemetry: {
       handled: () => {},

@@ -5,7 +5,6 @@ import { backendTypes } from "../../../../src/backends/index.ts";
 import { createBarrier } from "../../../../src/core/barrier.ts";
 import { type Core, createCore } from "../../../../src/core/core.ts";
 import type { OperationName, Operations } from "../../../../src/core/requests.ts";
-import { rootTokenAuthenticator } from "../../../../src/core/token.ts";
 import { type CallBucket, createCallBucket } from "../../../kit/call-bucket.ts";
 import { testSettings } from "../../../kit/core-harness.ts";
 import { awsFailure, createFakeIam, type FakeIam } from "../../../kit/fake-iam.ts";
@@ -51,7 +50,7 @@ beforeEach(async () => {
       backendTypes: backendTypes({
         aws: { consistencyMs: 1000, clock, connectIam: () => limited(fake), rates, telemetry },
       }),
-      authenticate: rootTokenAuthenticator(token),
+      rootToken: token,
       settings: { ...testSettings, laneConcurrency: 32, attemptMs: 8000, visibilityMs: 12_000 },
       telemetry: {
         handled: () => {},

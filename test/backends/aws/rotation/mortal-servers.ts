@@ -86,7 +86,7 @@ export function mortalServers(simulator: Simulator): MortalServers {
         const match = routePath(backend.paths, path, "aws");
         const found = operationOf(match.definition, "write", `aws/${path}`);
         const fields = parseFields(match.definition, found, data);
-        const caller = { id: "caller", name: "caller" };
+        const caller = { id: "caller", name: "caller", policies: [], metadata: {} };
         const names = { path, fullPath: `aws/${path}`, mountPath: "aws" };
         return await found.handle({ ...names, params: parseParams(match), fields, data, caller, signal });
       },

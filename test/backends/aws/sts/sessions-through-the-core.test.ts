@@ -7,7 +7,6 @@ import { systemClock } from "../../../../src/core/clock.ts";
 import { type Core, createCore } from "../../../../src/core/core.ts";
 import type { JsonObject } from "../../../../src/core/json.ts";
 import type { LeaseView, OperationName, Operations } from "../../../../src/core/requests.ts";
-import { rootTokenAuthenticator } from "../../../../src/core/token.ts";
 import { type Simulator, startSimulator } from "../../../../src/dev/simulator/simulator.ts";
 import { totpCode } from "../../../../src/dev/simulator/totp.ts";
 import { testSettings } from "../../../kit/core-harness.ts";
@@ -38,7 +37,7 @@ beforeEach(async () => {
     backendTypes: backendTypes({
       aws: { consistencyMs: 300_000, iamEndpoint: simulator.url, stsEndpoint: simulator.url },
     }),
-    authenticate: rootTokenAuthenticator(token),
+    rootToken: token,
     settings: { ...testSettings, defaultTtlMs: 3_600_000, maxTtlMs: 86_400_000, ttlSpreadShare: 0.02 },
     telemetry: {
       handled: () => {},
