@@ -13,7 +13,7 @@ import {
 } from "./revocation.ts";
 import { recordProgress } from "./revocation-progress.ts";
 import type { OpenRoot } from "./root-access.ts";
-import { removeBelongings, sweepUser, type UserBelonging } from "./sweep-user.ts";
+import { removeBelongings, sweepKeys, sweepUser, type UserBelonging } from "./sweep-user.ts";
 import { hasInlinePermissionsOnly, type UserHandle } from "./user-handle.ts";
 import { wave } from "./wave.ts";
 
@@ -50,8 +50,12 @@ async function destroyOnce(handle: UserHandle, context: DestroyUserContext): Pro
     const found = first.value;
     if (found === undefined) return await believeGone(handle, { ...context, root });
     checkOwnUser(found, handle);
-    // The user is there and its key is not: believable from here on, too, once AWS has settled.
-    if (disarmed.status === "rejected" && !isSettled(context)) throw disarmed.reason;
+    if (disarmed.status === "rejected") {
+      // The user is there and its key is not: believable from here on, too, once AWS has settled.
+      if (!isSettled(context)) throw disarmed.reason;
+      // A storage that has lost its last seconds names the key of before a reissue, and another one may be alive.
+      await sweepKeys({ iam: root.iam, user: handle.user, signal: context.signal });
+    }
     await stripUser(handle, { root, signal: context.signal });
     await deleteUser(handle, { ...context, root, progress });
   } catch (error) {

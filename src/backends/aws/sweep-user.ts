@@ -28,6 +28,16 @@ export async function removeBelongings(things: readonly UserBelonging[], on: OnU
   );
 }
 
+/** Lists the access keys of a user, and deletes them. */
+export async function sweepKeys(on: OnUser): Promise<void> {
+  const { iam, user, signal } = on;
+  const ids = await iam.list({ user, belonging: "accessKey", signal });
+  await removeBelongings(
+    ids.map((id) => ({ belonging: "accessKey", id })),
+    on,
+  );
+}
+
 /** Lists everything that a user has, and takes it off: the access keys first, and the rest once they are gone. */
 export async function sweepUser(on: OnUser): Promise<void> {
   const { iam, user, signal } = on;

@@ -293,6 +293,23 @@ describe("revoking an IAM user", () => {
     expect(aws.iam.users.size).toBe(0);
   });
 
+  it("deletes a key that the record does not name before the guard, where the one that it names is gone", async () => {
+    const { aws, handle } = await issued({ policy_document: tutorialPolicy, policy_arns: [readOnly] });
+    const { signal } = new AbortController();
+    await aws.iam.remove({ user, belonging: "accessKey", id: "AKIAFAKE000000000001", signal });
+    await aws.iam.createAccessKey({ user, signal });
+    const since = aws.iam.calls.length;
+    await revoke(aws, handle, { ...longAgo, nowMs: aws.clock.nowMs() + 2 * consistencyMs });
+    expect(aws.iam.waves(since)).toEqual([
+      ["remove accessKey AKIAFAKE000000000001", "getUser"],
+      ["list accessKey"],
+      ["remove accessKey AKIAFAKE000000000002"],
+      expect.arrayContaining(["remove inlinePolicy leasehold"]),
+      ["deleteUser"],
+    ]);
+    expect(aws.iam.users.size).toBe(0);
+  });
+
   it("waits for its own calls before it rejects for the key's sake", async () => {
     const { aws, handle } = await issued();
     const since = aws.iam.calls.length;
