@@ -100,7 +100,7 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     tests: ["test/core/expirer.test.ts"],
-    seedsMax: 50,
+    seedsMax: 300,
   },
   {
     name: "the record has a TTL of its own",
@@ -180,8 +180,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       { file: "src/core/observer.ts", from: "if (before) begin(await asOfNow(before, mark), true);", to: "" },
     ],
-    tests: ["test/core/observer.test.ts"],
-    seedsMax: 200,
+    tests: ["test/core/observer.test.ts", "test/core/remembering-observer.test.ts"],
+    seedsMax: 1500,
   },
   {
     name: "a wake-up does the work itself",

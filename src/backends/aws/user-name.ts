@@ -9,13 +9,13 @@ import {
 /** How users are named where the mount says nothing. */
 export const defaultUserNameTemplate = "leasehold-{{role}}-{{lease.uuid}}";
 
-/** The variables of a user name; the last one can only stand at the end, where the lease's digits come anyway. */
-const variables: readonly TemplateVariable[] = ["caller.name", "caller.id", "role", "mount", "lease.uuid"];
+/** The variables of a user name; those of the lease can only stand at the end, and mean its digits, which come there anyway. */
+const variables: readonly TemplateVariable[] = ["caller.name", "caller.id", "role", "mount", "lease.id", "lease.uuid"];
 
 const leaseDigits = 32;
 /** IAM's limit for user names (64), less the digits of the lease and a dash. */
 const startLengthMax = 64 - leaseDigits - 1;
-const ending = /-?\{\{\s*lease\.uuid\s*\}\}$/;
+const ending = /-?\{\{\s*lease\.(?:uuid|id)\s*\}\}$/;
 
 /** Checks a template for user names. Throws `INVALID_FIELD`. */
 export function checkUserNameTemplate(template: string, field = "username_template"): void {
@@ -24,13 +24,13 @@ export function checkUserNameTemplate(template: string, field = "username_templa
   const start = template.replace(ending, "");
   const names = { isLease: false };
   const literal = renderTemplate(start, (variable) => {
-    names.isLease ||= variable === "lease.uuid";
+    names.isLease ||= variable === "lease.uuid" || variable === "lease.id";
     return "";
   });
   if (names.isLease) {
     throw invalidField(
       field,
-      "can have {{lease.uuid}} at its end only: every name ends in the digits of the lease, also without it.",
+      "can have {{lease.uuid}} or {{lease.id}} at its end only: every name ends in the digits of the lease, also without it.",
     );
   }
   if (/[^\w+=,.@-]/.test(literal)) {

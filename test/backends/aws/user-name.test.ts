@@ -29,6 +29,7 @@ describe("names of leased users", () => {
     ["{{mount}}.{{caller.id}}", `teams_aws.token_1-${digits}`],
     ["ci-{{lease.uuid}}", `ci-${digits}`],
     ["{{lease.uuid}}", digits],
+    ["ci-{{lease.id}}", `ci-${digits}`],
     ["plain", `plain-${digits}`],
     ["{{caller.name}}".repeat(9), `${"Ann_Bee".repeat(9).slice(0, 31)}-${digits}`],
   ])("follow the template %s, end in the lease and fit IAM", (template, name) => {
@@ -41,8 +42,8 @@ describe("names of leased users", () => {
   it.each([
     ["{{rolle}}", "Did you mean {{role}}?"],
     [
-      "{{lease.id}}",
-      "The variables are {{caller.name}}, {{caller.id}}, {{role}}, {{mount}}, {{lease.uuid}}.",
+      "{{lease.name}}",
+      "The variables are {{caller.name}}, {{caller.id}}, {{role}}, {{mount}}, {{lease.id}}, {{lease.uuid}}.",
     ],
     ["{{lease.uuid}}-{{role}}", "at its end only"],
     ["a b", "characters that user names cannot have"],
