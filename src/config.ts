@@ -1,6 +1,9 @@
 import { readFileSync } from "node:fs";
 import { parseDuration } from "./core/duration.ts";
 import { parseRedisUrl, RedisUrlError } from "./redis/redis-url.ts";
+import type { KmsRootKey } from "./root-key/kms-decrypt.ts";
+import { readKmsRootKey } from "./root-key/kms-settings.ts";
+import { decodeRootKey } from "./root-key/root-key-file.ts";
 
 /** Where a listener listens. Port 0 means any free one. */
 export interface ListenAddress {
@@ -22,9 +25,11 @@ export interface Config {
   readonly redisUrl: string | undefined;
   /** How many replicas must have a write before it is acknowledged. */
   readonly replicasAwaited: number;
-  /** 32 bytes; undefined only in development mode, which then keeps one in its folder. */
+  /** 32 bytes; undefined where KMS has it, and in development mode, which then keeps one in its folder. */
   readonly rootKey: Uint8Array | undefined;
-  /** Undefined only in development mode, which then keeps one in its folder. */
+  /** The root key as KMS has sealed it; undefined where it is configured otherwise. */
+  readonly kmsRootKey: KmsRootKey | undefined;
+  /** Undefined where none is configured; development mode then keeps one in its folder. */
   readonly rootToken: string | undefined;
   readonly defaultTtlMs: number;
   readonly maxTtlMs: number;
@@ -165,6 +170,15 @@ export function readConfig(environment: Environment, options: { readonly isDev: 
   if (rootKeyText !== undefined && rootKey === undefined) {
     problems.push("LEASEHOLD_ROOT_KEY must be 32 bytes in base64. Make one with: openssl rand -base64 32");
   }
+  const kmsRootKey = readKmsRootKey({
+    ciphertextText: secret("LEASEHOLD_ROOT_KEY_KMS"),
+    kmsKey: text("LEASEHOLD_ROOT_KEY_KMS_KEY"),
+    region: text("AWS_REGION") ?? text("AWS_DEFAULT_REGION"),
+    endpointUrl: url("AWS_ENDPOINT_URL_KMS", ["http:", "https:"]),
+    problems,
+  });
+  if (rootKeyText !== undefined && kmsRootKey !== undefined)
+    problems.push("LEASEHOLD_ROOT_KEY and LEASEHOLD_ROOT_KEY_KMS are both set; set one of them.");
   const rootToken = secret("LEASEHOLD_ROOT_TOKEN");
   if (rootToken !== undefined && !isUsableToken(rootToken)) {
     problems.push(
@@ -177,10 +191,9 @@ export function readConfig(environment: Environment, options: { readonly isDev: 
       ["LEASEHOLD_REDIS_URL", redisUrl, "the Redis to keep leases in, such as redis://127.0.0.1:6379"],
       [
         "LEASEHOLD_ROOT_KEY",
-        rootKey,
-        "32 bytes in base64 (or LEASEHOLD_ROOT_KEY_FILE). Make one with: openssl rand -base64 32",
+        rootKey ?? kmsRootKey,
+        '32 bytes in base64 (or LEASEHOLD_ROOT_KEY_FILE, or LEASEHOLD_ROOT_KEY_KMS). "leasehold init" makes one',
       ],
-      ["LEASEHOLD_ROOT_TOKEN", rootToken, "the token to start from (or LEASEHOLD_ROOT_TOKEN_FILE)"],
     ] as const;
     for (const [name, value, meaning] of required) {
       if (value === undefined && !mentioned(name)) problems.push(`${name} is not set: ${meaning}.`);
@@ -198,6 +211,7 @@ export function readConfig(environment: Environment, options: { readonly isDev: 
     redisUrl,
     replicasAwaited: count("LEASEHOLD_REDIS_REPLICAS_AWAITED", replicasAwaitedMax),
     rootKey,
+    kmsRootKey,
     rootToken,
     defaultTtlMs,
     maxTtlMs,
@@ -243,12 +257,6 @@ function isLoopback(host: string): boolean {
 
 function protocolOf(value: string): string | undefined {
   return URL.canParse(value) ? new URL(value).protocol : undefined;
-}
-
-function decodeRootKey(text: string): Uint8Array | undefined {
-  if (!/^[A-Za-z0-9+/_-]{43}=?$/.test(text)) return undefined;
-  const key = Buffer.from(text, "base64");
-  return key.length === 32 ? key : undefined;
 }
 
 function isUsableToken(token: string): boolean {

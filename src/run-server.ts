@@ -1,9 +1,12 @@
 import { type Config, ConfigError, processEnvironment, readConfig } from "./config.ts";
 import { CoreError } from "./core/errors.ts";
 import { WrongRootKeyError } from "./core/keyring.ts";
+import { NotInitializedError } from "./core/open-keyring.ts";
 import { type DevEnvironment, openDevEnvironment } from "./dev/dev-environment.ts";
 import { NoRedisError } from "./dev/redis/no-redis-error.ts";
 import { UnsuitableRedisError } from "./redis/check-redis.ts";
+import { KmsError } from "./root-key/kms-decrypt.ts";
+import { withRootKey } from "./root-key/with-root-key.ts";
 import { ListenError } from "./rpc/listener.ts";
 import { createLog } from "./rpc/log.ts";
 import { type RunningServer, type ServerConfig, startServer } from "./server.ts";
@@ -17,13 +20,19 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 /** What has to change before a start can succeed, so that restarting is no use. */
 const isMisconfiguration = (error: unknown): boolean =>
-  [ConfigError, NoRedisError, WrongRootKeyError, UnsuitableRedisError, StateFileError].some(
-    (kind) => error instanceof kind,
-  );
+  (error instanceof KmsError && error.isRefusal) ||
+  [
+    ConfigError,
+    NoRedisError,
+    NotInitializedError,
+    WrongRootKeyError,
+    UnsuitableRedisError,
+    StateFileError,
+  ].some((kind) => error instanceof kind);
 
 /** What tells a person all there is to know by its message; of anything else the stack is needed. */
 const isExplained = (error: unknown): boolean =>
-  isMisconfiguration(error) || error instanceof CoreError || error instanceof ListenError;
+  isMisconfiguration(error) || [CoreError, ListenError, KmsError].some((kind) => error instanceof kind);
 
 /**
  * Runs a server until SIGTERM or SIGINT, and answers the exit code: 0 after a
@@ -35,11 +44,13 @@ export async function runServer(options: { readonly isDev: boolean }): Promise<n
   let dev: DevEnvironment | undefined;
   let server: RunningServer | undefined;
   try {
-    const config = readConfig(processEnvironment, options);
+    const config = await withRootKey(readConfig(processEnvironment, options));
     const log = createLog({ level: config.logLevel });
     if (options.isDev) dev = await openDevEnvironment({ config, environment: processEnvironment, say });
     server = await startServer(dev?.config ?? complete(config), log);
-    const { grpcAddress, httpAddress } = server;
+    const { grpcAddress, httpAddress, reopen } = server;
+    // What rotates logs sends it, after it has moved the files away.
+    process.on("SIGHUP", () => void reopen());
     log.info({ grpcAddress, httpAddress }, "listening");
     if (dev) say(devBanner(dev, server));
     const signal = await told;
@@ -70,11 +81,11 @@ function nextSignal(): Promise<NodeJS.Signals> {
 
 /** Outside development mode the configuration is complete, or was refused. */
 function complete(config: Config): ServerConfig {
-  const { redisUrl, rootKey, rootToken } = config;
-  if (redisUrl === undefined || rootKey === undefined || rootToken === undefined) {
+  const { redisUrl, rootKey } = config;
+  if (redisUrl === undefined || rootKey === undefined) {
     throw new Error("The configuration was accepted, and is not complete.");
   }
-  return { ...config, redisUrl, rootKey, rootToken };
+  return { ...config, redisUrl, rootKey };
 }
 
 function devBanner({ config, facts }: DevEnvironment, { grpcAddress, httpAddress }: RunningServer): string {

@@ -1,11 +1,12 @@
+import { createOpenSink } from "./audit/open-sink.ts";
 import { backendTypes } from "./backends/index.ts";
 import { type Config, formatAddress } from "./config.ts";
-import { createBarrier } from "./core/barrier.ts";
+import { type BarrierError, createBarrier } from "./core/barrier.ts";
 import { systemClock } from "./core/clock.ts";
 import { type Core, createCore } from "./core/core.ts";
 import { engineDefaults } from "./core/engine-settings.ts";
-import { openKeyring } from "./core/keyring.ts";
 import { createKeyringKeeper, type KeyringNotice } from "./core/keyring-keeper.ts";
+import { NotInitializedError, openKeyring } from "./core/open-keyring.ts";
 import { createRedisLeaseStore } from "./redis/lease-store.ts";
 import { prepareRedis } from "./redis/prepare-redis.ts";
 import { createRedisClient } from "./redis/redis-client.ts";
@@ -27,13 +28,35 @@ const keyringWords: Readonly<Record<KeyringNotice, string>> = {
     "the keyring in redis is not the one that this server works with: every call is refused until it is back, or the " +
     "server was restarted to work with the one that is there",
   back: "the keyring in redis is the one that this server works with again",
+  rotated: "a new data key is active, and this server seals with it",
+  rekeyed:
+    "the keyring in redis was wrapped with a root key that this server lacks: it goes on, and its next start needs the new one. " +
+    "Restart it with that before the data key is rotated",
+  rotationHindered:
+    "the data key should be rotated, and this server cannot do it: the root key was changed since it started. Restart it with the new one",
 };
+
+/** Same places are told again after this time: what does not open is often asked for every second. */
+const unopenedAgainMs = 60_000;
+const unopenedMax = 1000;
+
+/** Tells loudly of each stored value that does not open. */
+function tellOnce(log: Log): (error: BarrierError) => void {
+  const toldAtMs = new Map<string, number>();
+  return ({ message, details }) => {
+    const place = details["stored_at"] ?? "";
+    const nowMs = Date.now();
+    if (nowMs - (toldAtMs.get(place) ?? 0) < unopenedAgainMs) return;
+    if (toldAtMs.size >= unopenedMax) toldAtMs.clear();
+    toldAtMs.set(place, nowMs);
+    log.error({ place, problem: message }, "a stored value was changed by somebody else, and is not used");
+  };
+}
 
 /** A configuration with nothing left out. */
 export type ServerConfig = Config & {
   readonly redisUrl: string;
   readonly rootKey: Uint8Array;
-  readonly rootToken: string;
 };
 
 /** A server that answers. */
@@ -42,6 +65,8 @@ export interface RunningServer {
   readonly grpcAddress: string;
   /** `host:port` of the HTTP listener. */
   readonly httpAddress: string;
+  /** Opens anew what is written to, after somebody has moved it away. */
+  reopen(): Promise<void>;
   /** Lets the calls under way finish, for at most ten seconds, then ends everything. */
   stop(): Promise<void>;
 }
@@ -49,7 +74,7 @@ export interface RunningServer {
 /**
  * Assembles a server and starts it: storage, barrier, backends, core,
  * listeners, in this order. Rejects with `UnsuitableRedisError`,
- * `WrongRootKeyError`, `StateFileError`, or `STORAGE_UNAVAILABLE` where Redis cannot be reached.
+ * `WrongRootKeyError`, `NotInitializedError`, `StateFileError`, or `STORAGE_UNAVAILABLE` where Redis cannot be reached.
  */
 export async function startServer(config: ServerConfig, log: Log): Promise<RunningServer> {
   const metrics = createMetrics(log);
@@ -71,17 +96,18 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
     const report = await prepareRedis(redis, { replicasAwaited });
     for (const warning of report.warnings) log.warn(warning);
     const storage = createRedisStorage(redis, { replicasAwaited });
-    const keyring = await openKeyring(storage, config.rootKey);
+    if (config.rootToken === undefined && !(await storage.readKeyring())) throw new NotInitializedError();
+    const keyring = await openKeyring(storage, config.rootKey, Date.now());
+    const barrier = createBarrier(keyring, { onUnopened: tellOnce(log) });
     const keyringKeeper = createKeyringKeeper({
-      storage,
-      wrapped: keyring.wrapped,
+      ...{ storage, keyring, barrier, rootKey: config.rootKey, clock: systemClock },
       tell: (notice) => log.warn(keyringWords[notice]),
     });
     const started = createCore({
       leases: createRedisLeaseStore({ client: redis, replicasAwaited }),
       storage,
       wakeups: createRedisWakeups({ url: config.redisUrl }),
-      barrier: createBarrier(keyring),
+      barrier,
       keyring: keyringKeeper,
       backendTypes: backendTypes({
         aws: {
@@ -93,6 +119,7 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
         },
       }),
       rootToken: config.rootToken,
+      openAuditSink: createOpenSink(process.stdout),
       settings: {
         ...engineDefaults,
         defaultTtlMs: config.defaultTtlMs,
@@ -124,6 +151,7 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
     return {
       grpcAddress: formatAddress({ ...config.grpcAddress, port: servers.grpcPort }),
       httpAddress: formatAddress({ ...config.httpAddress, port: servers.httpPort }),
+      reopen: () => started.reopenAudit(),
       async stop() {
         clearInterval(health);
         await servers.drain(drainMsMax);

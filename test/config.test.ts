@@ -57,18 +57,38 @@ describe("readConfig()", () => {
       LEASEHOLD_LOG_LEVEL: "loud",
       LEASEHOLD_EXPIRY_TIMER: "maybe",
     });
-    for (const name of [
-      "REDIS_URL",
-      "ROOT_KEY",
-      "ROOT_TOKEN",
-      "GRPC_ADDR",
-      "DEFAULT_TTL",
-      "LOG_LEVEL",
-      "EXPIRY_TIMER",
-    ]) {
+    for (const name of ["REDIS_URL", "ROOT_KEY", "GRPC_ADDR", "DEFAULT_TTL", "LOG_LEVEL", "EXPIRY_TIMER"]) {
       expect(problems.filter((problem) => problem.startsWith(`LEASEHOLD_${name} `))).toHaveLength(1);
     }
-    expect(problems).toHaveLength(7);
+    expect(problems).toHaveLength(6);
+  });
+
+  it("needs no root token: a storage that was initialized has one of its own", () => {
+    const { LEASEHOLD_ROOT_TOKEN: _token, ...rest } = complete;
+    expect(readConfig(rest, server).rootToken).toBeUndefined();
+  });
+
+  it("takes a root key that KMS has sealed, and its region from the ARN of its key or the surroundings", () => {
+    const { LEASEHOLD_ROOT_KEY: _key, ...rest } = complete;
+    const arn = "arn:aws-cn:kms:cn-north-1:123456789012:alias/leasehold";
+    const sealed = { ...rest, LEASEHOLD_ROOT_KEY_KMS: "AQID", AWS_ENDPOINT_URL_KMS: "http://127.0.0.1:4566" };
+    const byArn = { ...sealed, AWS_REGION: "eu-central-1", LEASEHOLD_ROOT_KEY_KMS_KEY: arn };
+    expect(readConfig(byArn, server)).toMatchObject({
+      rootKey: undefined,
+      kmsRootKey: {
+        ...{ ciphertext: Buffer.from([1, 2, 3]), region: "cn-north-1", kmsKey: arn },
+        endpointUrl: "http://127.0.0.1:4566",
+      },
+    });
+    const around = readConfig({ ...sealed, AWS_DEFAULT_REGION: "eu-west-1" }, server);
+    expect(around.kmsRootKey?.region).toBe("eu-west-1");
+    expect(problemsOf(sealed)).toEqual([expect.stringContaining("needs the region of its key")]);
+    expect(problemsOf({ ...byArn, LEASEHOLD_ROOT_KEY_KMS: "not base64!" })).toEqual([
+      expect.stringContaining("must be the CiphertextBlob"),
+    ]);
+    expect(problemsOf({ ...byArn, LEASEHOLD_ROOT_KEY: rootKey })).toEqual([
+      expect.stringContaining("are both set"),
+    ]);
   });
 
   it("takes whether to observe only, and where to keep what was seen of Redis", () => {

@@ -1,3 +1,4 @@
+import { auditCommands } from "./audit-commands.ts";
 import type { Command, Flags } from "./command.ts";
 import { policyCommands } from "./policy-commands.ts";
 import { tokenCommands } from "./token-commands.ts";
@@ -39,6 +40,15 @@ connects again by itself and goes on after the last event. A "gap" is always sho
 were lost, and "lease list" tells how things stand. Ctrl-C ends it, with exit code 130.
 Kinds: issued, renewed, expiring_soon, revoked, failed, irrevocable, forgotten, gap.`;
 
+const initDetails = `Works on the Redis of LEASEHOLD_REDIS_URL, not on a server, and with the server's environment. Makes
+a root key in FILE, or else in the missing file of LEASEHOLD_ROOT_KEY_FILE, or else in
+"leasehold-root-key" here; where a root key is configured, that one counts. Prints a root token
+once. Where Redis was set up before, or the file is there, it changes nothing and exits 1.`;
+
+const rekeyDetails = `Servers that run go on. Every later start needs the new root key: give it to all servers and
+restart them, before the next "operator rotate". The key is not printed, and FILE is kept
+whatever comes of the call, which can be given again.`;
+
 /**
  * Every command, in the order of the help. What a command runs is imported when
  * it runs, so that help and usage errors load none of the gRPC stack.
@@ -51,6 +61,16 @@ export const commands: readonly Command[] = [
     summary: "Run the server.",
     details: "Without --dev it takes its configuration from the environment, and needs a Redis.",
     run: async (invocation) => (await import("./server.ts")).server(invocation),
+  },
+  {
+    name: "init",
+    args: [],
+    flags: {
+      "root-key-file": { value: "FILE", summary: "file of the root key that is made, with mode 0600" },
+    },
+    summary: "Set up an empty Redis: root key, keyring, root token.",
+    details: initDetails,
+    run: async (invocation) => (await import("./init.ts")).init(invocation),
   },
   {
     name: "status",
@@ -213,6 +233,28 @@ export const commands: readonly Command[] = [
     details: 'Look at "operator status" first: what it lists is revoked, and cannot be brought back.',
     run: async (invocation) => (await import("./operator.ts")).operatorResume(invocation),
   },
+  {
+    name: "operator rotate",
+    args: [],
+    summary: "Make a new data key, and have every server seal with it.",
+    details:
+      "Takes some seconds, so that every running server has the key before the first one uses it.\nEarlier data keys are kept, and open what they sealed.",
+    run: async (invocation) => (await import("./operator-keys.ts")).operatorRotate(invocation),
+  },
+  {
+    name: "operator rekey",
+    args: [],
+    flags: {
+      "new-key-file": {
+        value: "FILE",
+        summary: "file of the new root key; made, with mode 0600, where there is none",
+      },
+    },
+    summary: "Wrap the data keys with another root key.",
+    details: rekeyDetails,
+    run: async (invocation) => (await import("./operator-keys.ts")).operatorRekey(invocation),
+  },
   ...tokenCommands,
   ...policyCommands,
+  ...auditCommands,
 ];

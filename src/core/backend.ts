@@ -180,6 +180,8 @@ export interface Issue {
   readonly input: unknown;
   /** What the request, the role and the backend say about TTLs. */
   readonly ttl: TtlSources;
+  /** True grants a TTL as it is, for what costs no vendor anything when it ends; false, unless told, spreads it a little. */
+  readonly isTtlExact?: boolean;
   /** How many leases of the role may live at the same time; undefined means no limit. */
   readonly maxLeases?: number | undefined;
 }

@@ -1,7 +1,10 @@
 import { createAbandoner } from "./abandoner.ts";
 import { builtInMounts, prepareBuiltIns, systemAccessor } from "./access/built-in-mounts.ts";
 import { createAccess } from "./access/create-access.ts";
+import { createRateLimits, defaultRateLimits, type RateLimitSettings } from "./access/rate-limits.ts";
 import { createAttendedRevoker } from "./attended-revoker.ts";
+import type { OpenAuditSink } from "./audit/audit-sink.ts";
+import { createAudit } from "./audit/create-audit.ts";
 import type { BackendType } from "./backend.ts";
 import type { Barrier } from "./barrier.ts";
 import type { Clock } from "./clock.ts";
@@ -46,6 +49,10 @@ export interface CoreOptions {
   readonly backendTypes: readonly BackendType[];
   /** The root token of the configuration; undefined where there is none. */
   readonly rootToken: string | undefined;
+  /** How often callers may call; the defaults unless told. */
+  readonly rateLimits?: RateLimitSettings;
+  /** Opens audit sinks; without it there are none. */
+  readonly openAuditSink?: OpenAuditSink;
   /** Backends by which callers log in, each mounted at `auth/<type>`; none unless told. */
   readonly loginMethods?: readonly BackendType[];
   readonly settings: EngineSettings;
@@ -74,6 +81,8 @@ export interface Core {
   /** How things stand, for metrics. Rejects with `STORAGE_UNAVAILABLE`. */
   takeInventory(): Promise<Inventory>;
   isObserving(): boolean;
+  /** Has the audit sinks open anew what they write to, after somebody has moved it away. */
+  reopenAudit(): Promise<void>;
   /** How many watches there are. */
   watches(): number;
   /** Takes no further lease from the due set; resolves when the attempts under way have ended. */
@@ -112,10 +121,9 @@ export function createCore(given: CoreOptions): Core {
   const endLeasesOf = createCallerLeaseEnder({ leases, mounts, wake: expirer.wake });
   const lessor = createLessor({ ...options, revoker, abandoner });
   const leaseDesk = createLeaseDesk({ leases, barrier, mounts, revoker, settings, clock });
-  const policies = createPolicyBook({
-    storage: createMountStorage({ accessor: systemAccessor, storage, barrier }),
-    nowMs: () => clock.nowMs(),
-  });
+  const systemStorage = createMountStorage({ accessor: systemAccessor, storage, barrier });
+  const policies = createPolicyBook({ storage: systemStorage, nowMs: () => clock.nowMs() });
+  const audit = createAudit({ storage: systemStorage, openSink: options.openAuditSink, telemetry, clock });
   const prepare = () => prepareBuiltIns(leases, builtIns);
   const access = createAccess({
     ...{ rootToken: options.rootToken, rulesOf: policies.aclOf, tokens, endLeasesOf, prepare },
@@ -134,7 +142,18 @@ export function createCore(given: CoreOptions): Core {
       return ofOurs(known);
     },
     ...{ access, mounts, lessor, leaseDesk, massRevoker, unmounter, watcher, observer, policies, telemetry },
-    leaseQuery: createLeaseQuery({ leases, barrier, mounts }),
+    ...{ audits: audit.book, auditor: audit.auditor },
+    takeBack(leaseId) {
+      const patience = {
+        signal: new AbortController().signal,
+        deadlineMs: clock.nowMs() + settings.attemptMs,
+      };
+      leaseDesk
+        .revoke(leaseId, patience)
+        .catch((error: unknown) => telemetry.backgroundFailed(`taking back ${leaseId}`, error));
+    },
+    ...{ keyring, leaseQuery: createLeaseQuery({ leases, barrier, mounts }) },
+    limits: createRateLimits(options.rateLimits ?? defaultRateLimits, () => clock.nowMs()),
     nowMs: () => clock.nowMs(),
     onMountsChanged: () => expirer.follow(),
   });
@@ -160,6 +179,9 @@ export function createCore(given: CoreOptions): Core {
   let follows = 0;
   const follow = async (): Promise<void> => {
     await observer.check();
+    // An emptied storage knows nothing of the mounts that nobody mounts.
+    if ((await leases.epoch(systemAccessor)) === 0) await prepare();
+    await audit.book.follow();
     expirer.follow();
     follows += 1;
     if (follows % followsPerUpkeep === 0 && !observer.isObserving()) upkeep.round();
@@ -173,6 +195,7 @@ export function createCore(given: CoreOptions): Core {
     async start() {
       await prepare();
       await observer.start();
+      await audit.book.follow();
       await expirer.start();
       loops.push({ isLook: true, ...everySecond("reading the mounts", follow) });
       if (keyring) loops.push({ isLook: true, ...everySecond("looking after the keyring", keyring.check) });
@@ -184,6 +207,7 @@ export function createCore(given: CoreOptions): Core {
     },
     takeInventory: () => takeInventory(leases, mounts.all()),
     isObserving: observer.isObserving,
+    reopenAudit: audit.reopen,
     watches: watcher.count,
     async stop() {
       stopping.abort();
@@ -194,6 +218,7 @@ export function createCore(given: CoreOptions): Core {
       abandoner.stop();
       await revoker.idle();
       await observer.stop();
+      await audit.book.close();
       for (const mount of mounts.all()) mount.backend.close?.();
     },
   };

@@ -26,6 +26,7 @@ export type ErrorCode =
   | "STORAGE_UNAVAILABLE"
   | "LIMIT_EXCEEDED"
   | "INTERNAL"
+  | "DATA_CORRUPTED"
   | "CANCELLED"
   | "DEADLINE_EXCEEDED"
   | "LEASE_ACTIVE"
@@ -50,16 +51,23 @@ export type ErrorDetails = Readonly<Record<string, string>>;
 export class CoreError extends Error {
   readonly code: ErrorCode;
   readonly details: ErrorDetails;
+  /** How long to wait at least before another try, in milliseconds; undefined where waiting is not what helps. */
+  readonly retryAfterMs: number | undefined;
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { readonly details?: ErrorDetails; readonly cause?: unknown } = {},
+    options: {
+      readonly details?: ErrorDetails;
+      readonly cause?: unknown;
+      readonly retryAfterMs?: number;
+    } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "CoreError";
     this.code = code;
     this.details = options.details ?? {};
+    this.retryAfterMs = options.retryAfterMs;
   }
 }
 

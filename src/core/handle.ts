@@ -1,16 +1,26 @@
 import type { Access } from "./access/create-access.ts";
+import { operationRights } from "./access/operation-rights.ts";
+import type { RateLimits } from "./access/rate-limits.ts";
+import type { AuditBook } from "./audit/audit-book.ts";
+import { auditOperations } from "./audit/audit-operations.ts";
+import type { Auditor } from "./audit/auditor.ts";
 import { stranger } from "./caller.ts";
-import { CoreError, type ErrorCode } from "./errors.ts";
+import { CoreError, type ErrorCode, hasCode } from "./errors.ts";
+import type { KeyringKeeper } from "./keyring-keeper.ts";
+import { keyringOperations } from "./keyring-operations.ts";
 import { type LeaseOperationsOptions, leaseOperations } from "./lease-operations.ts";
 import { type MountOperationsOptions, mountOperations } from "./mount-operations.ts";
 import type { Observer } from "./observer.ts";
 import type { Operates } from "./operate.ts";
 import type { PolicyBook } from "./policy/policy-book.ts";
 import { policyOperations } from "./policy/policy-operations.ts";
-import type { Handle, OperationName } from "./requests.ts";
+import type { Handle, OperationName, Operations } from "./requests.ts";
 import { type SecretOperationsOptions, secretOperations } from "./secret-operations.ts";
 import type { Telemetry } from "./telemetry.ts";
 import type { KnownCaller, TokenAuthenticator } from "./tokens/token-authenticator.ts";
+
+/** Operations whose answer holds a secret that was made for it. */
+const makesSecrets: ReadonlySet<OperationName> = new Set(["read", "write", "createToken", "login"] as const);
 
 /** What `handle` works with. */
 export interface HandleOptions
@@ -20,7 +30,14 @@ export interface HandleOptions
   readonly authenticate: TokenAuthenticator;
   readonly access: Pick<Access, "authorize" | "operations" | "endUsedUp">;
   readonly policies: PolicyBook;
+  readonly limits: RateLimits;
+  readonly audits: AuditBook;
+  readonly auditor: Auditor;
+  /** Ends a lease whose answer could not be written down; goes on by itself. */
+  readonly takeBack: (leaseId: string) => void;
   readonly observer: Pick<Observer, "status" | "resume">;
+  /** Undefined where the data keys are kept nowhere. */
+  readonly keyring: KeyringKeeper | undefined;
   readonly telemetry: Telemetry;
 }
 
@@ -29,27 +46,71 @@ export interface HandleOptions
  * routing, or the telemetry.
  */
 export function createHandle(options: HandleOptions): Handle {
-  const { authenticate, access, observer, telemetry } = options;
+  const { authenticate, access, limits, auditor, observer, telemetry } = options;
   const operations: Operates<OperationName> = {
     ...mountOperations(options),
     ...secretOperations(options),
     ...leaseOperations(options),
     ...access.operations,
     ...policyOperations(options),
+    ...auditOperations(options),
+    ...keyringOperations(options),
     operatorStatus: () => observer.status(),
     operatorResume: () => observer.resume(),
   };
+  /** Counts a failure to show a good token or login; whoever has failed too often is told that instead. */
+  const refuse = (refusal: CoreError, peer: string): CoreError => {
+    try {
+      limits.admitStranger(peer);
+    } catch (error) {
+      if (hasCode(error, "RATE_LIMITED")) return error;
+      throw error;
+    }
+    limits.noteFailure(peer);
+    return refusal;
+  };
+
+  /** What was made under a lease ends with it; all else that was done cannot be undone. */
+  const takeBack = (output: object | undefined): void => {
+    const {
+      lease,
+      view,
+    }: {
+      readonly lease?: { readonly id?: string };
+      readonly view?: { readonly lease?: { readonly id: string } };
+    } = output ?? {};
+    const id = lease?.id ?? view?.lease?.id;
+    if (id !== undefined) options.takeBack(id);
+  };
+
   return async (name, input, context) => {
     let outcome: ErrorCode | "OK" = "OK";
     let known: KnownCaller | undefined;
+    let isAudited = false;
+    const call = { operation: name, input, context };
     try {
+      if (name === "login") limits.admitStranger(context.peer);
       const knowing = name === "login" ? undefined : authenticate(context.token);
       known = knowing instanceof Promise ? await knowing : knowing;
       const caller = known?.caller ?? stranger;
-      const isAllowed = access.authorize(caller, name, input);
-      if (isAllowed) await isAllowed;
-      return await operations[name](input, context, caller);
-    } catch (error) {
+      isAudited = true;
+      return await auditor.around(
+        { ...call, caller: known?.caller },
+        async () => {
+          if (known) limits.admit(caller.id, () => pathOf(name, input));
+          const isAllowed = access.authorize(caller, name, input);
+          if (isAllowed) await isAllowed;
+          return await operations[name](input, context, caller);
+        },
+        (output) => {
+          if (makesSecrets.has(name)) takeBack(output);
+        },
+      );
+    } catch (thrown) {
+      const error = hasCode(thrown, "UNAUTHENTICATED", "LOGIN_FAILED")
+        ? refuse(thrown, context.peer)
+        : thrown;
+      if (!isAudited) await auditor.refused({ ...call, caller: undefined }, error);
       outcome = error instanceof CoreError ? error.code : "INTERNAL";
       throw error;
     } finally {
@@ -57,4 +118,13 @@ export function createHandle(options: HandleOptions): Handle {
       if (known?.isLastUse) access.endUsedUp(known);
     }
   };
+}
+
+/** The path that a request is about, by which calls are limited; undefined where it is about none. */
+function pathOf<Name extends OperationName>(
+  name: Name,
+  input: Operations[Name]["input"],
+): string | undefined {
+  const need = operationRights[name](input);
+  return typeof need === "string" ? undefined : need.path;
 }

@@ -1,21 +1,30 @@
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import type { Storage } from "./storage.ts";
+import { randomBytes } from "node:crypto";
+import { CoreError } from "./errors.ts";
 
-const associatedData = Buffer.from("leasehold:keyring:1");
-const keyBytes = 32;
-const nonceBytes = 12;
-const tagBytes = 16;
-const createTriesMax = 3;
+/** Length of a data key, and of a root key: AES-256's. */
+export const keyBytes = 32;
+/** At one rotation in 90 days this is reached in 250 years; a rotation in a loop must not fill the storage. */
+const termsMax = 1000;
 
-/** The data keys by term. New values are sealed with the active term's; the others open what is older. */
+/** The data keys by term. New values are sealed with the active term's; the others open what is older, or wait to become active. */
 export interface Keyring {
   readonly activeTerm: number;
   /** AES-256 keys of 32 bytes. */
   readonly keys: ReadonlyMap<number, Uint8Array>;
 }
 
+/** A keyring with what is known of its past. Times are in milliseconds since 1970, and 0 where nobody wrote them down. */
+export interface DatedKeyring extends Keyring {
+  /** Raised by every change of what is stored; 0 for a keyring of an earlier version. */
+  readonly generation: number;
+  /** When the key of each term was made. */
+  readonly createdAtMs: ReadonlyMap<number, number>;
+  /** When the root key was changed last. */
+  readonly rekeyedAtMs: number;
+}
+
 /** A keyring, and how it is stored. */
-export interface StoredKeyring extends Keyring {
+export interface StoredKeyring extends DatedKeyring {
   readonly wrapped: Uint8Array;
 }
 
@@ -24,7 +33,7 @@ export class WrongRootKeyError extends Error {
   constructor() {
     super(
       "The root key does not open the keyring that is stored: it is another key than the one this storage was first " +
-        "used with, or the keyring was changed. Start with the earlier root key, or use an empty Redis database.",
+        "used with or that it was given by a rekey, or the keyring was changed. Start with the right root key, or use an empty Redis database.",
     );
     this.name = "WrongRootKeyError";
   }
@@ -37,52 +46,45 @@ export function keyOfTerm(keyring: Keyring, term: number): Uint8Array {
   return key;
 }
 
-/** Wraps a keyring with the root key (AES-256-GCM, 32 bytes) for storage. */
-export function wrapKeyring(keyring: Keyring, rootKey: Uint8Array): Uint8Array {
-  const plain = Buffer.alloc(4 + keyring.keys.size * (4 + keyBytes));
-  plain.writeUInt32BE(keyring.activeTerm, 0);
-  let offset = 4;
-  for (const [term, key] of keyring.keys) {
-    plain.writeUInt32BE(term, offset);
-    plain.set(key, offset + 4);
-    offset += 4 + keyBytes;
-  }
-  const nonce = randomBytes(nonceBytes);
-  const cipher = createCipheriv("aes-256-gcm", rootKey, nonce);
-  cipher.setAAD(associatedData);
-  return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+/** The newest term: the active one, or the one that is to become active next. */
+export function newestTerm({ keys }: Keyring): number {
+  return Math.max(...keys.keys());
 }
 
-/** Unwraps a stored keyring. Throws `WrongRootKeyError` where the root key is not the one that wrapped it. */
-export function unwrapKeyring(wrapped: Uint8Array, rootKey: Uint8Array): Keyring {
-  if (wrapped.length < nonceBytes + tagBytes) throw new WrongRootKeyError();
-  const decipher = createDecipheriv("aes-256-gcm", rootKey, wrapped.subarray(0, nonceBytes));
-  decipher.setAAD(associatedData);
-  decipher.setAuthTag(wrapped.subarray(wrapped.length - tagBytes));
-  let plain: Buffer;
-  try {
-    plain = Buffer.concat([decipher.update(wrapped.subarray(nonceBytes, -tagBytes)), decipher.final()]);
-  } catch {
-    throw new WrongRootKeyError();
-  }
-  const keys = new Map<number, Uint8Array>();
-  for (let offset = 4; offset < plain.length; offset += 4 + keyBytes) {
-    keys.set(plain.readUInt32BE(offset), plain.subarray(offset + 4, offset + 4 + keyBytes));
-  }
-  return { activeTerm: plain.readUInt32BE(0), keys };
+/** A keyring with a first data key. */
+export function firstKeyring(nowMs: number): DatedKeyring {
+  return {
+    generation: 1,
+    activeTerm: 1,
+    keys: new Map([[1, randomBytes(keyBytes)]]),
+    createdAtMs: new Map([[1, nowMs]]),
+    rekeyedAtMs: 0,
+  };
 }
 
-/**
- * Opens the stored keyring, or makes the first one where there is none. Two
- * servers that start at once agree on one. Never writes over a keyring.
- */
-export async function openKeyring(storage: Storage, rootKey: Uint8Array): Promise<StoredKeyring> {
-  for (let tries = 0; tries < createTriesMax; tries++) {
-    const stored = await storage.readKeyring();
-    if (stored) return { ...unwrapKeyring(stored, rootKey), wrapped: stored };
-    const keyring: Keyring = { activeTerm: 1, keys: new Map([[1, randomBytes(keyBytes)]]) };
-    const wrapped = new Uint8Array(wrapKeyring(keyring, rootKey));
-    if (await storage.createKeyring(wrapped)) return { ...keyring, wrapped };
+/** The keyring with one more data key, which is not active yet. Throws `LIMIT_EXCEEDED` at a thousand. */
+export function withNextTerm(keyring: DatedKeyring, nowMs: number): DatedKeyring {
+  if (keyring.keys.size >= termsMax) {
+    throw new CoreError("LIMIT_EXCEEDED", `The keyring has ${termsMax} data keys, and no more are allowed.`);
   }
-  throw new Error("The keyring is neither there nor can it be made: does something else delete it?");
+  const term = newestTerm(keyring) + 1;
+  return {
+    ...keyring,
+    generation: keyring.generation + 1,
+    keys: new Map([...keyring.keys, [term, randomBytes(keyBytes)]]),
+    createdAtMs: new Map([...keyring.createdAtMs, [term, nowMs]]),
+  };
+}
+
+/** The keyring with its newest data key active. */
+export function withNewestActive(keyring: DatedKeyring): DatedKeyring {
+  return { ...keyring, generation: keyring.generation + 1, activeTerm: newestTerm(keyring) };
+}
+
+/** Whether a keyring has every key that another one has, under the same terms. */
+export function holdsAllOf(keyring: Keyring, other: Keyring): boolean {
+  return [...other.keys].every(([term, key]) => {
+    const own = keyring.keys.get(term);
+    return own !== undefined && Buffer.compare(own, key) === 0;
+  });
 }

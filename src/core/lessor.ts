@@ -127,7 +127,7 @@ export function createLessor(options: LessorOptions): Lessor {
     const granted = grantTtl(issue.ttl, mount.record.tuning, settings);
     const leastMs = Math.max(ttlMsMin, issue.ttl.leastMs ?? 0);
     if (granted.ttlMs < leastMs) throw tooShort(granted.ttlMs, leastMs);
-    const spread = { shareMax: settings.ttlSpreadShare, random: random() };
+    const spread = { shareMax: issue.isTtlExact ? 0 : settings.ttlSpreadShare, random: random() };
     return { ...granted, ttlMs: Math.max(leastMs, spreadTtl(granted.ttlMs, spread)) };
   };
 

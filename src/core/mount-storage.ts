@@ -1,9 +1,12 @@
 import type { Barrier } from "./barrier.ts";
 import { CoreError, quote } from "./errors.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "./json.ts";
+import type { Place } from "./place.ts";
 import type { Storage } from "./storage.ts";
 
 const updateTriesMax = 16;
+/** Version of what an entry is: a JSON object. */
+const entrySchema = 1;
 
 /**
  * The entries of one mount as JSON objects under slash-separated paths, sealed
@@ -37,7 +40,11 @@ export function createMountStorage(options: {
   readonly barrier: Barrier;
 }): MountStorage {
   const { accessor, storage, barrier } = options;
-  const place = (path: string) => `data:${accessor}:${path}`;
+  const place = (path: string): Place => ({
+    key: `data:${accessor}:${path}`,
+    field: "entry",
+    schema: entrySchema,
+  });
   const seal = (path: string, value: JsonObject) =>
     barrier.seal(new TextEncoder().encode(JSON.stringify(value)), place(path));
   const open = (path: string, sealed: Uint8Array): JsonObject => {

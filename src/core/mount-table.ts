@@ -1,6 +1,6 @@
 import { newAccessor } from "./accessor.ts";
 import type { Backend, BackendType } from "./backend.ts";
-import type { Barrier } from "./barrier.ts";
+import { type Barrier, BarrierError } from "./barrier.ts";
 import { didYouMean } from "./did-you-mean.ts";
 import type { EngineSettings } from "./engine-settings.ts";
 import { CoreError, quote } from "./errors.ts";
@@ -9,6 +9,7 @@ import type { LeaseStore } from "./lease-store.ts";
 import type { BuiltInMount, Mount, MountRecord } from "./mount.ts";
 import { createMountLeases } from "./mount-leases.ts";
 import { createMountStorage } from "./mount-storage.ts";
+import type { Place } from "./place.ts";
 import { normalizeMountPath } from "./request-path.ts";
 import type { MountTuning } from "./requests.ts";
 import type { Storage } from "./storage.ts";
@@ -61,12 +62,14 @@ export interface MountTableOptions {
   readonly isObserving: () => boolean;
 }
 
-const place = (path: string): string => `mount:${path}`;
+const place = (path: string): Place => ({ key: `mount:${path}`, field: "record", schema: 1 });
 
 /** Makes the mount table, empty until its first `refresh`. */
 export function createMountTable(options: MountTableOptions): MountTable {
   const { storage, leases, barrier, backendTypes, builtIns = [], settings, isObserving } = options;
   let mounts = new Map<string, Mount>();
+  /** Why the records of some mounts do not open, by their paths. */
+  let corrupted: ReadonlyMap<string, BarrierError> = new Map();
   let readsBegun = 0;
   let readShown = 0;
 
@@ -116,9 +119,19 @@ export function createMountTable(options: MountTableOptions): MountTable {
     if (read < readShown) return;
     readShown = read;
     const next = new Map(builtInMounts.map((mount) => [mount.path, mount]));
+    const unopened = new Map<string, BarrierError>();
     for (const [path, stored] of [...records].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      next.set(path, assemble(path, stored, mounts.get(path)));
+      const known = mounts.get(path);
+      try {
+        next.set(path, assemble(path, stored, known));
+      } catch (error) {
+        // A record that somebody wrote over stops no other mount; one that was known goes on as it was, so that its leases end.
+        if (!(error instanceof BarrierError)) throw error;
+        unopened.set(path, error);
+        if (known) next.set(path, known);
+      }
     }
+    corrupted = unopened;
     for (const [path, mount] of mounts)
       if (next.get(path)?.backend !== mount.backend) mount.backend.close?.();
     mounts = next;
@@ -138,6 +151,7 @@ export function createMountTable(options: MountTableOptions): MountTable {
     await refresh();
     const found = lookup(path);
     if (found) return found;
+    for (const [mountPath, error] of corrupted) if (isAtOrBelow(path, mountPath)) throw error;
     const [first = ""] = path.split("/");
     const names = [...mounts.values()].filter(({ isBuiltIn }) => !isBuiltIn).map(({ path: name }) => name);
     const meant = didYouMean(first, names);
@@ -159,6 +173,8 @@ export function createMountTable(options: MountTableOptions): MountTable {
     for (;;) {
       const { mount, rest } = await find(path);
       if (rest !== "" || mount.isBuiltIn) throw notAMount(path, mount.path);
+      const unopened = corrupted.get(mount.path);
+      if (unopened) throw unopened;
       const record = changed(mount.record);
       checkTuning(record.tuning);
       const stored = seal(mount.path, record);
@@ -223,7 +239,10 @@ export function createMountTable(options: MountTableOptions): MountTable {
     },
   };
 }
-const overlaps = (a: string, b: string): boolean => a === b || a.startsWith(`${b}/`) || b.startsWith(`${a}/`);
+const isAtOrBelow = (path: string, mountPath: string): boolean =>
+  path === mountPath || path.startsWith(`${mountPath}/`);
+
+const overlaps = (a: string, b: string): boolean => isAtOrBelow(a, b) || isAtOrBelow(b, a);
 
 function pathTaken(path: string, taken: string, state: MountRecord["state"] | undefined): CoreError {
   const why = state === "unmounting" ? "which is still being unmounted" : "which is in use";

@@ -1,7 +1,8 @@
 import { type Barrier, BarrierError } from "./barrier.ts";
+import type { Place } from "./place.ts";
 import type { Storage } from "./storage.ts";
 
-const place = "operator";
+const place: Place = { key: "operator", field: "mark", schema: 1 };
 /** As many unmounts a server may miss while it is down without taking them for a loss. */
 const unmountedMax = 256;
 

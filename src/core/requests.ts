@@ -1,4 +1,6 @@
+import type { AuditOperations } from "./audit/audit-operations.ts";
 import type { JsonObject } from "./json.ts";
+import type { KeyringOperations } from "./keyring-operations.ts";
 import type { Lease, LeaseState } from "./lease.ts";
 import type { PeerCertificate } from "./path.ts";
 import type { PolicyOperations } from "./policy/policy-operations.ts";
@@ -96,7 +98,7 @@ export interface OperatorStatus {
  * Everything that can be asked of the product: input and output of each
  * operation. `handle` is the only way in.
  */
-export interface Operations extends TokenOperations, PolicyOperations {
+export interface Operations extends TokenOperations, PolicyOperations, KeyringOperations, AuditOperations {
   readonly mount: {
     readonly input: {
       readonly type: string;

@@ -4,6 +4,7 @@ import type { Barrier } from "./barrier.ts";
 import { createClaimer } from "./claimer.ts";
 import type { Clock } from "./clock.ts";
 import type { EngineSettings } from "./engine-settings.ts";
+import { hasCode } from "./errors.ts";
 import type { Lease, LeaseRef } from "./lease.ts";
 import type { Claim, ClaimOutcome, LeaseStore, StoredLease } from "./lease-store.ts";
 import type { Mount } from "./mount.ts";
@@ -114,7 +115,8 @@ export function createRevoker(options: RevokerOptions): Revoker {
   ): Promise<RevokeOutcome> => {
     const { id } = stored;
     const plan = planRetry(error, stored.attempts, Math.random());
-    if (plan.reason.code === "INTERNAL") telemetry.backgroundFailed(`revoking ${id}`, error);
+    if (hasCode(plan.reason, "INTERNAL", "DATA_CORRUPTED"))
+      telemetry.backgroundFailed(`revoking ${id}`, error);
     const nowMs = await leases.nowMs();
     const retry = heldBack(plan, (stored.backoffEndsAtMs ?? 0) - nowMs);
     const retryAtMs = nowMs + retry.afterMs;

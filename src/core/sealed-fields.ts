@@ -4,7 +4,8 @@ import { type LeaseIdentity, leasePath, leaseUuid } from "./lease.ts";
 /** What is sealed of a lease: all that its key does not tell, and what a revocation needs. */
 export type SealedFields = Omit<LeaseIdentity, "id" | "path" | "accessor"> & { readonly handle: JsonObject };
 
-const schemaVersion = 3;
+/** Version of how the fields are written. */
+export const sealedFieldsSchema = 3;
 
 /** What is usual is told by a bit of the first byte, beside the version, and left out. */
 const bits = { isRootCaller: 16, isRoleOfPath: 32, isMaxInSeconds: 64, isReissued: 128 } as const;
@@ -42,7 +43,7 @@ export function encodeSealedFields(id: string, fields: SealedFields): Buffer {
   const texts = [...(isRootCaller ? [] : [caller]), ...(isRoleOfPath ? [] : [role]), secretType];
   const text = JSON.stringify([...texts, handle]).slice(opening.length, -closing.length);
   return Buffer.concat([
-    Buffer.from([schemaVersion + bitsOf(usual), ...numbers.flatMap(varint)]),
+    Buffer.from([sealedFieldsSchema + bitsOf(usual), ...numbers.flatMap(varint)]),
     Buffer.from(shorten(text, wordsOf(id))),
   ]);
 }
@@ -50,8 +51,8 @@ export function encodeSealedFields(id: string, fields: SealedFields): Buffer {
 /** Reads what `encodeSealedFields` wrote for the same id. Throws for another schema version. */
 export function decodeSealedFields(id: string, bytes: Uint8Array): SealedFields {
   const first = bytes[0] ?? 0;
-  if (versionOf(first) !== schemaVersion) {
-    throw new Error(`Lease ${JSON.stringify(id)} has schema ${versionOf(first)}, not ${schemaVersion}.`);
+  if (versionOf(first) !== sealedFieldsSchema) {
+    throw new Error(`Lease ${JSON.stringify(id)} has schema ${versionOf(first)}, not ${sealedFieldsSchema}.`);
   }
   const is = (name: keyof typeof bits): boolean => (first & bits[name]) !== 0;
   const reader = { bytes, at: 1 };

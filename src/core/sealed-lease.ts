@@ -2,10 +2,15 @@ import type { Barrier } from "./barrier.ts";
 import type { JsonObject } from "./json.ts";
 import { type Lease, type LeaseIdentity, type LeaseRef, leasePath } from "./lease.ts";
 import type { StoredLease } from "./lease-store.ts";
-import { decodeSealedFields, encodeSealedFields } from "./sealed-fields.ts";
+import type { Place } from "./place.ts";
+import { decodeSealedFields, encodeSealedFields, sealedFieldsSchema } from "./sealed-fields.ts";
 
 /** Id and accessor are not stored again: they are authenticated, so a record under another key does not open. */
-const place = (ref: LeaseRef): string => `lease:${ref.accessor}:${ref.id}`;
+const place = ({ accessor, id }: LeaseRef): Place => ({
+  key: `lease:${accessor}:${id}`,
+  field: "sealed",
+  schema: sealedFieldsSchema,
+});
 
 /** Seals what is fixed about a lease together with its handle, bound to its id and its mount. */
 export function sealLease(barrier: Barrier, identity: LeaseIdentity, handle: JsonObject): Uint8Array {

@@ -39,6 +39,10 @@ export interface Storage {
   readKeyring(): Promise<Uint8Array | undefined>;
   /** Stores the wrapped data keys, only where there were none; answers whether it did, once they are durable. */
   createKeyring(keyring: Uint8Array): Promise<boolean>;
+  /** Writes other wrapped data keys over these, only where the stored ones still equal `expected`; answers whether it did, once they are durable. */
+  replaceKeyring(keyring: Uint8Array, expected: Uint8Array): Promise<boolean>;
+  /** Adds to the number of values that were sealed under a term; answers the sum. Where a reply is lost the sum is too high. */
+  countSeals(term: number, more: number): Promise<number>;
   /** What operators and servers have noted for all servers, where there is anything. */
   readOperatorMark(): Promise<Uint8Array | undefined>;
   /** Writes that note, only where the stored one still equals `expected` (null: where there is none); answers whether it did. */

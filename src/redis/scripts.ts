@@ -41,4 +41,6 @@ export const scripts = {
   writeMount: loadScript("write-mount"),
   take: loadScript("take"),
   createKeyring: loadScript("create-keyring"),
+  replaceKeyring: loadScript("replace-keyring"),
+  addToHash: loadScript("add-to-hash"),
 } as const;

@@ -6,8 +6,9 @@ import { asBuffer, bytesOf, listOf, numberOf, pairsOf, type RedisReply, textOf }
 import { scripts } from "./scripts.ts";
 
 const clearedAtOnceMax = 500;
-/** Field of the meta hash. */
+/** Fields of the meta hash. */
 const operatorField = "operator";
+const sealsField = (term: number): string => `seals:${term}`;
 
 /**
  * Keeps entries, mount records and the keyring in Redis. The names of a mount's entries are indexed under `paths`. With
@@ -74,6 +75,13 @@ export function createRedisStorage(
     async createKeyring(keyring) {
       const args = [asBuffer(keyring)];
       return numberOf(await client.run(scripts.createKeyring, [keyringKey], args, replicasAwaited)) === 1;
+    },
+    async replaceKeyring(keyring, expected) {
+      const args = [asBuffer(expected), asBuffer(keyring)];
+      return numberOf(await client.run(scripts.replaceKeyring, [keyringKey], args, replicasAwaited)) === 1;
+    },
+    async countSeals(term, more) {
+      return numberOf(await client.run(scripts.addToHash, [metaKey], [sealsField(term), more]));
     },
     async readOperatorMark() {
       return optional(await client.call("HGET", metaKey, operatorField));

@@ -44,6 +44,8 @@ export function logCall(log: Log, end: CallEnd): void {
     durationMs: Math.round((performance.now() - startedMs) * 1000) / 1000,
   };
   if (error?.errorCode === "INTERNAL") log.error({ ...facts, err: thrown }, "call failed");
+  else if (error?.errorCode === "DATA_CORRUPTED")
+    log.error({ ...facts, problem: error.message }, "call found what somebody has changed in redis");
   else if (isStream) log.info(facts, "stream ended");
   else if (error === undefined) log.debug(facts, "call finished");
   else log.info(facts, "call refused");

@@ -27,6 +27,7 @@ export const errorTable: Readonly<Record<ErrorCode, { readonly code: Code; reado
     MOUNT_UNMOUNTING: { code: Code.FailedPrecondition, reason: ErrorReason.MOUNT_UNMOUNTING },
     STORAGE_UNAVAILABLE: { code: Code.Unavailable, reason: ErrorReason.STORAGE_UNAVAILABLE },
     LIMIT_EXCEEDED: { code: Code.ResourceExhausted, reason: ErrorReason.LIMIT_EXCEEDED },
+    DATA_CORRUPTED: { code: Code.DataLoss, reason: ErrorReason.DATA_CORRUPTED },
     INTERNAL: { code: Code.Internal, reason: ErrorReason.INTERNAL },
     CANCELLED: { code: Code.Canceled, reason: ErrorReason.CANCELLED },
     DEADLINE_EXCEEDED: { code: Code.DeadlineExceeded, reason: ErrorReason.DEADLINE_EXCEEDED },
@@ -49,6 +50,8 @@ export interface WireError {
   readonly reason: ErrorReason;
   readonly message: string;
   readonly metadata: Readonly<Record<string, string>>;
+  /** How long to wait at least before another try, in milliseconds; undefined where waiting is not what helps. */
+  readonly retryAfterMs: number | undefined;
 }
 
 // Message and metadata travel in trailers, twice, percent-encoded or in
@@ -79,5 +82,6 @@ export function toWireError(thrown: unknown, requestId: string): WireError {
     ...errorTable[error.code],
     message: clip(error.message, messageCharactersMax),
     metadata: Object.fromEntries(metadata),
+    retryAfterMs: error.retryAfterMs,
   };
 }

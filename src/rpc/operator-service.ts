@@ -22,5 +22,13 @@ export function operatorService(handle: Handle): ServiceRoutes {
       const { due } = await handle("operatorResume", {}, context);
       return { due: BigInt(due) };
     },
+    rotate: async (_request, context) => {
+      const { term, activeSinceMs } = await handle("rotateKeyring", {}, context);
+      return { term, activeSince: timestampFromMs(activeSinceMs) };
+    },
+    rekey: async ({ newRootKey }, context) => {
+      const { rekeyedAtMs, warnings } = await handle("rekeyKeyring", { newRootKey }, context);
+      return { rekeyedAt: timestampFromMs(rekeyedAtMs), warnings: [...warnings] };
+    },
   });
 }

@@ -1,4 +1,5 @@
 import type { Handle } from "../core/requests.ts";
+import { auditService } from "./audit-service.ts";
 import { authService } from "./auth-service.ts";
 import { leasesService } from "./leases-service.ts";
 import { mountsService } from "./mounts-service.ts";
@@ -15,6 +16,7 @@ export function allServices(handle: Handle): readonly ServiceRoutes[] {
     leasesService(handle),
     authService(handle),
     policiesService(handle),
+    auditService(handle),
     operatorService(handle),
   ];
 }

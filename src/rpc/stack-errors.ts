@@ -48,7 +48,14 @@ function withDetail(error: ConnectError): { readonly error: ConnectError; readon
   const errorCode = isUndecodable ? "INVALID_FIELD" : (errorCodes.get(error.code) ?? "INTERNAL");
   const code = isUndecodable ? Code.InvalidArgument : error.code;
   const { reason } = errorTable[errorCode];
-  const complete = toConnectError({ errorCode, code, reason, message: error.rawMessage, metadata: {} });
+  const complete = toConnectError({
+    errorCode,
+    code,
+    reason,
+    message: error.rawMessage,
+    metadata: {},
+    retryAfterMs: undefined,
+  });
   return { error: complete, errorCode };
 }
 

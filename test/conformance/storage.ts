@@ -211,6 +211,26 @@ export function storageConformance(name: string, make: () => Promise<StorageUnde
         expect(await storage.createKeyring(new Uint8Array(randomBytes(60)))).toBe(false);
         expect(await storage.readKeyring()).toEqual(keyring);
       });
+
+      it("is replaced only where it is as expected, and may be replaced by the same again", async () => {
+        const [first, second, third] = [1, 2, 3].map(() => new Uint8Array(randomBytes(60)));
+        if (!first || !second || !third) throw new Error("There are three.");
+        expect(await storage.replaceKeyring(second, first)).toBe(false);
+        expect(await storage.readKeyring()).toBeUndefined();
+        await storage.createKeyring(first);
+        expect(await storage.replaceKeyring(third, second)).toBe(false);
+        expect(await storage.replaceKeyring(second, first)).toBe(true);
+        expect(await storage.replaceKeyring(second, first)).toBe(true);
+        expect(await storage.replaceKeyring(third, first)).toBe(false);
+        expect(await storage.readKeyring()).toEqual(second);
+      });
+
+      it("has what is sealed under each of its terms counted", async () => {
+        const term = randomBytes(3).readUIntBE(0, 3);
+        expect(await storage.countSeals(term, 5)).toBe(5);
+        expect(await storage.countSeals(term, 2 ** 31)).toBe(2 ** 31 + 5);
+        expect(await storage.countSeals(term + 1, 1)).toBe(1);
+      });
     });
   });
 }

@@ -1,17 +1,19 @@
 import { randomBytes } from "node:crypto";
 import { beforeEach, describe, expect, test } from "vitest";
 import { createBarrier } from "../../src/core/barrier.ts";
-import { openKeyring } from "../../src/core/keyring.ts";
 import {
   createKeyringKeeper,
   guardBarrier,
   type KeyringKeeper,
   type KeyringNotice,
 } from "../../src/core/keyring-keeper.ts";
+import { openKeyring } from "../../src/core/open-keyring.ts";
 import { createCoreHarness } from "../kit/core-harness.ts";
+import { createManualClock } from "../kit/manual-clock.ts";
 import { createMemoryStorage, type MemoryStorage } from "../kit/memory-storage.ts";
 
 const rootKey = randomBytes(32);
+const place = { key: "place", field: "value", schema: 1 };
 const another = new Uint8Array(randomBytes(60));
 const unavailable = { code: "STORAGE_UNAVAILABLE" };
 
@@ -19,9 +21,14 @@ let notices: KeyringNotice[];
 
 /** Opens the keyring of a storage, and keeps it. */
 async function keep(storage: MemoryStorage): Promise<{ wrapped: Uint8Array; keeper: KeyringKeeper }> {
-  const { wrapped } = await openKeyring(storage, rootKey);
-  const keeper = createKeyringKeeper({ storage, wrapped, tell: (notice) => void notices.push(notice) });
-  return { wrapped, keeper };
+  const keyring = await openKeyring(storage, rootKey);
+  const barrier = createBarrier(keyring);
+  const tell = (notice: KeyringNotice) => void notices.push(notice);
+  const keeper = createKeyringKeeper({
+    ...{ storage, keyring, rootKey, barrier, tell },
+    clock: createManualClock(),
+  });
+  return { wrapped: keyring.wrapped, keeper };
 }
 
 beforeEach(() => {
@@ -38,10 +45,8 @@ describe("a keyring keeper", () => {
     await keeper.check();
     expect(await storage.readKeyring()).toEqual(wrapped);
     expect(notices).toEqual(["writtenAgain"]);
-    const sealed = createBarrier(await openKeyring(storage, rootKey)).seal(Buffer.from("x"), "place");
-    expect(createBarrier(await openKeyring(storage, rootKey)).open(sealed, "place")).toEqual(
-      Buffer.from("x"),
-    );
+    const sealed = createBarrier(await openKeyring(storage, rootKey)).seal(Buffer.from("x"), place);
+    expect(createBarrier(await openKeyring(storage, rootKey)).open(sealed, place)).toEqual(Buffer.from("x"));
   });
 
   test("agrees with another server that works with the same, whoever writes it again", async () => {
@@ -58,16 +63,16 @@ describe("a keyring keeper", () => {
     const storage = createMemoryStorage();
     const { wrapped, keeper } = await keep(storage);
     const barrier = guardBarrier(createBarrier(await openKeyring(storage, rootKey)), keeper);
-    const before = barrier.seal(Buffer.from("x"), "place");
+    const before = barrier.seal(Buffer.from("x"), place);
     storage.exchangeKeyring(another);
     await keeper.check();
     await keeper.check();
     expect(await storage.readKeyring()).toEqual(another);
-    expect(() => barrier.seal(Buffer.from("x"), "place")).toThrow("Restart this server");
-    expect(barrier.open(before, "place")).toEqual(Buffer.from("x"));
+    expect(() => barrier.seal(Buffer.from("x"), place)).toThrow("Restart this server");
+    expect(barrier.open(before, place)).toEqual(Buffer.from("x"));
     storage.exchangeKeyring(wrapped);
     await keeper.check();
-    expect(barrier.open(barrier.seal(Buffer.from("y"), "place"), "place")).toEqual(Buffer.from("y"));
+    expect(barrier.open(barrier.seal(Buffer.from("y"), place), place)).toEqual(Buffer.from("y"));
     expect(notices).toEqual(["replaced", "back"]);
   });
 

@@ -1,12 +1,8 @@
-import { randomBytes } from "node:crypto";
+import { createCipheriv, randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import {
-  keyOfTerm,
-  openKeyring,
-  unwrapKeyring,
-  WrongRootKeyError,
-  wrapKeyring,
-} from "../../src/core/keyring.ts";
+import { type DatedKeyring, keyOfTerm, WrongRootKeyError } from "../../src/core/keyring.ts";
+import { isProvenSame, storedGeneration, unwrapKeyring, wrapKeyring } from "../../src/core/keyring-format.ts";
+import { openKeyring } from "../../src/core/open-keyring.ts";
 import { createMemoryStorage } from "../kit/memory-storage.ts";
 
 const rootKey = randomBytes(32);
@@ -49,7 +45,13 @@ describe("openKeyring()", () => {
 });
 
 describe("a wrapped keyring", () => {
-  const keyring = {
+  const keyring: DatedKeyring = {
+    generation: 4,
+    rekeyedAtMs: 1_786_000_000_000,
+    createdAtMs: new Map([
+      [3, 0],
+      [7, 1_786_000_000_123],
+    ]),
     activeTerm: 7,
     keys: new Map([
       [3, randomBytes(32)],
@@ -61,6 +63,60 @@ describe("a wrapped keyring", () => {
     const opened = unwrapKeyring(wrapKeyring(keyring, rootKey), rootKey);
     expect(opened.activeTerm).toBe(7);
     expect(keysOf(opened)).toEqual(keysOf(keyring));
+    expect(opened).toMatchObject({ generation: 4, rekeyedAtMs: 1_786_000_000_000 });
+    expect(opened.createdAtMs).toEqual(keyring.createdAtMs);
+  });
+
+  test("shows its generation, and has none where that was changed", () => {
+    const wrapped = wrapKeyring(keyring, rootKey);
+    expect(storedGeneration(wrapped)).toBe(4);
+    wrapped[4] = 5;
+    expect(() => unwrapKeyring(wrapped, rootKey)).toThrow(WrongRootKeyError);
+    expect(isProvenSame(wrapped, keyring)).toBe(false);
+  });
+
+  test("is known for the same by who has its keys and not the root key, and by nobody else", () => {
+    const wrapped = wrapKeyring(keyring, randomBytes(32));
+    expect(isProvenSame(wrapped, keyring)).toBe(true);
+    const [[, three] = [3, rootKey], [, seven] = [7, rootKey]] = [...keyring.keys];
+    const others = [
+      { activeTerm: 3, keys: keyring.keys },
+      { activeTerm: 7, keys: new Map([[7, seven]]) },
+      {
+        activeTerm: 7,
+        keys: new Map([
+          [3, seven],
+          [7, seven],
+        ]),
+      },
+      {
+        activeTerm: 7,
+        keys: new Map([
+          [3, three],
+          [7, randomBytes(32)],
+        ]),
+      },
+    ];
+    for (const other of others) expect(isProvenSame(wrapped, other)).toBe(false);
+    for (let at = 0; at < wrapped.length; at += 7) {
+      const edited = Uint8Array.from(wrapped);
+      edited[at] = (edited[at] ?? 0) ^ 1;
+      expect(isProvenSame(edited, keyring), `byte ${at}`).toBe(false);
+    }
+  });
+
+  test("of the earlier format still opens, whatever its first byte", () => {
+    for (const first of [2, 9]) {
+      const nonce = randomBytes(12);
+      nonce[0] = first;
+      const cipher = createCipheriv("aes-256-gcm", rootKey, nonce);
+      cipher.setAAD(Buffer.from("leasehold:keyring:1"));
+      const plain = Buffer.concat([Buffer.from([0, 0, 0, 1, 0, 0, 0, 1]), keyOfTerm(keyring, 3)]);
+      const wrapped = Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+      const opened = unwrapKeyring(wrapped, rootKey);
+      expect(opened).toMatchObject({ generation: 0, activeTerm: 1 });
+      expect(keyOfTerm(opened, 1)).toEqual(keyring.keys.get(3));
+    }
   });
 
   test.each([0, 27, 40])("does not open where only %i bytes of it are left", (length) => {

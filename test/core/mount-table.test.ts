@@ -191,11 +191,28 @@ describe("a mount table", () => {
     expect(closed).toEqual([]);
   });
 
-  test("refuses a record that was moved from another path", async () => {
+  test("refuses a record that was moved from another path, and goes on with the others", async () => {
     await add(createTable(), "kv");
     const record = storage.values().get("mount:kv");
     if (!record) throw new Error("Nothing was stored.");
     await storage.writeMount("other", record, null);
-    await expect(createTable().refresh()).rejects.toThrow('The stored value at "mount:other" does not open');
+    const table = createTable();
+    await table.refresh();
+    expect(paths(table)).toEqual(["kv"]);
+    await expect(table.find("other/x")).rejects.toThrow('The stored value at "mount:other" does not open');
+    await expect(table.find("others")).rejects.toMatchObject({ code: "NO_MOUNT" });
+  });
+
+  test("keeps a mount that it knows as it was while its record does not open, and changes nothing of it", async () => {
+    const table = createTable();
+    await add(table, "kv");
+    const record = storage.values().get("mount:kv") ?? null;
+    await storage.writeMount("kv", new Uint8Array(60), record);
+    await table.refresh();
+    expect((await table.find("kv/x")).mount.path).toBe("kv");
+    await expect(table.change("kv", (current) => current)).rejects.toMatchObject({ code: "DATA_CORRUPTED" });
+    await storage.writeMount("kv", record, new Uint8Array(60));
+    await table.refresh();
+    await table.change("kv", (current) => current);
   });
 });

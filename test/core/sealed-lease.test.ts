@@ -66,9 +66,11 @@ describe("a sealed lease", () => {
   });
 
   test("of another schema is refused", () => {
-    const place = `lease:${identity.accessor}:${identity.id}`;
-    const sealed = barrier.seal(Buffer.from([1]), place);
-    expect(() => openLease(barrier, { ...stored, sealed })).toThrow("has schema 1, not 3.");
+    const place = { key: `lease:${identity.accessor}:${identity.id}`, field: "sealed" };
+    const claimed = barrier.seal(Buffer.from([1]), { ...place, schema: 3 });
+    expect(() => openLease(barrier, { ...stored, sealed: claimed })).toThrow("has schema 1, not 3.");
+    const sealed = barrier.seal(Buffer.from([1]), { ...place, schema: 1 });
+    expect(() => openLease(barrier, { ...stored, sealed })).toThrow(BarrierError);
   });
 
   test("is small enough for the store with a handle of a kilobyte", () => {

@@ -103,7 +103,7 @@ it.concurrent("a server that cannot start says why in a sentence: exit code 2 fo
   expect(wrongKey.stderr).toMatch(/root key/i);
   expect(await redisConnection.dumpBuffer("lh:keyring")).toEqual(keyringBefore);
   expect(nothingSet.code).toBe(2);
-  for (const name of ["LEASEHOLD_REDIS_URL", "LEASEHOLD_ROOT_KEY", "LEASEHOLD_ROOT_TOKEN"])
+  for (const name of ["LEASEHOLD_REDIS_URL", "LEASEHOLD_ROOT_KEY"])
     expect(nothingSet.stderr).toContain(`${name} is not set`);
   expect(allWrong.code).toBe(2);
   for (const name of ["LEASEHOLD_GRPC_ADDR", "LEASEHOLD_DEFAULT_TTL", "LEASEHOLD_EXPIRY_TIMER"])

@@ -1,4 +1,6 @@
 import { randomBytes } from "node:crypto";
+import type { OpenAuditSink } from "../../src/core/audit/audit-sink.ts";
+import type { BackendType } from "../../src/core/backend.ts";
 import { createBarrier } from "../../src/core/barrier.ts";
 import { type Core, createCore } from "../../src/core/core.ts";
 import type { EngineSettings } from "../../src/core/engine-settings.ts";
@@ -64,6 +66,9 @@ export interface CoreHarness {
     readonly isObserveOnly?: boolean;
     readonly memory?: ObserverMemory;
     readonly keyring?: KeyringKeeper;
+    readonly openAuditSink?: OpenAuditSink;
+    /** Backends besides the scripted one. */
+    readonly backendTypes?: readonly BackendType[];
   }): Promise<TestServer>;
   /** Stops every server whose plug is in. */
   stop(): Promise<void>;
@@ -114,13 +119,14 @@ export function createCoreHarness(changed: Partial<EngineSettings> = {}): CoreHa
         storage: plug.through(storage),
         wakeups: options.hasEvents === false ? silence : leases.createWakeups(),
         barrier: createBarrier(keyring),
-        backendTypes: [createScriptedBackend(plug.through(vendor))],
+        backendTypes: [createScriptedBackend(plug.through(vendor)), ...(options.backendTypes ?? [])],
         rootToken,
         settings: { ...settings, ...options.settings },
         telemetry: recordTelemetry(telemetry),
         clock,
         ...(options.memory === undefined ? {} : { memory: options.memory }),
         ...(options.keyring === undefined ? {} : { keyring: options.keyring }),
+        ...(options.openAuditSink === undefined ? {} : { openAuditSink: options.openAuditSink }),
         isObserveOnly: options.isObserveOnly ?? false,
       });
       const server = createTestServer(core, plug, clock);

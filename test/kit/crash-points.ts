@@ -24,8 +24,8 @@ export interface CrashPlay<Subject> {
   readonly act: (server: DeployedServer, subject: Subject) => Promise<unknown>;
 }
 
-/** Calls that every server makes by itself, at any time: they belong to no caller, and change nothing. */
-const background = /^redis:(peek|ping|read-hash)\b|^redis:get (operator|keyring)$/;
+/** Calls that every server makes by itself, at any time: they belong to no caller, and change nothing but the number of seals. */
+const background = /^redis:(peek|ping|read-hash|add-to-hash)\b|^redis:get (operator|keyring)$/;
 /** What only reads. Whether a server dies before or after such a call is the same to everybody else. */
 const reading = /^redis:(get|read)\b|^aws:(Get|List)/;
 

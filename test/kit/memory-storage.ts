@@ -10,6 +10,8 @@ import { compareBytes } from "./compare-bytes.ts";
 export interface MemoryStorage extends Storage {
   /** Every stored value by its place: `data:<accessor>:<path>`, `mount:<path>`, `keyring`, or `operator`. */
   values(): ReadonlyMap<string, Uint8Array>;
+  /** Writes over a value by its place, as somebody does who can write the storage; but not over the keyring. */
+  overwrite(place: string, value: Uint8Array): void;
   /** Puts a keyring in the place of the one that is stored, or takes it away. */
   exchangeKeyring(keyring: Uint8Array | undefined): void;
   /** Makes every call reject with `STORAGE_UNAVAILABLE` until it is told otherwise. */
@@ -36,6 +38,7 @@ export function createMemoryStorage(
   const breaker = createCallBreaker<keyof Storage>("storage");
   let keyring: Uint8Array | undefined;
   let operatorMark: Uint8Array | undefined;
+  const seals = new Map<number, number>();
   let isAvailable = true;
 
   const entriesOf = (accessor: string): Map<string, Uint8Array> => {
@@ -67,6 +70,12 @@ export function createMemoryStorage(
       if (keyring) all.set("keyring", keyring);
       if (operatorMark) all.set("operator", operatorMark);
       return all;
+    },
+    overwrite(place, value) {
+      const [, accessor = "", path = ""] = /^data:([^:]+):(.*)$/.exec(place) ?? [];
+      if (place === "operator") operatorMark = value;
+      else if (place.startsWith("mount:")) mounts.set(place.slice("mount:".length), value);
+      else entriesOf(accessor).set(path, value);
     },
     exchangeKeyring(value) {
       keyring = value;
@@ -125,6 +134,19 @@ export function createMemoryStorage(
         if (keyring) return false;
         keyring = new Uint8Array(value);
         return true;
+      }),
+    replaceKeyring: (value, expected) =>
+      run("replaceKeyring", () => {
+        if (keyring && isSame(keyring, value)) return true;
+        if (!isSame(keyring, expected)) return false;
+        keyring = new Uint8Array(value);
+        return true;
+      }),
+    countSeals: (term, more) =>
+      run("countSeals", () => {
+        const sum = (seals.get(term) ?? 0) + more;
+        seals.set(term, sum);
+        return sum;
       }),
     readOperatorMark: () => run("readOperatorMark", () => copyOf(operatorMark)),
     writeOperatorMark: (mark, expected) =>

@@ -111,7 +111,7 @@ describe("grpc.health.v1", () => {
         expect((await health.check({ service })).status, service).toBe(expected);
       }
       const { statuses } = await health.list({});
-      expect(Object.keys(statuses)).toHaveLength(7);
+      expect(Object.keys(statuses)).toHaveLength(8);
       expect(statuses["leasehold.v1.LeaseService"]?.status).toBe(expected);
     }
   });
@@ -181,6 +181,7 @@ describe.each([
     expect(reply.value.service.map(({ name }) => name).sort()).toEqual([
       "grpc.health.v1.Health",
       "grpc.reflection.v1.ServerReflection",
+      "leasehold.v1.AuditService",
       "leasehold.v1.AuthService",
       "leasehold.v1.LeaseService",
       "leasehold.v1.MountService",

@@ -1,4 +1,5 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { Code } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { lease } from "./fake-handle.ts";
 import { clientsOf, protocols, type RunningServers, runServers } from "./running-servers.ts";
@@ -42,6 +43,24 @@ describe.each(protocols)("over %s", (protocol) => {
     expect(running.fake.asked.at(-1)).toMatchObject({
       operation: "operatorResume",
       context: { token: "lh.token" },
+    });
+  });
+
+  test("Rotate tells which data key is active, and Rekey hands the new root key over and tells what is next", async () => {
+    const { operator } = clientsOf(running, protocol);
+    running.fake.answers.rotateKeyring = () => ({ term: 3, activeSinceMs: lease.issuedAtMs });
+    const rotated = await operator.rotate({});
+    expect(rotated.term).toBe(3);
+    expect(rotated.activeSince && timestampMs(rotated.activeSince)).toBe(lease.issuedAtMs);
+    running.fake.answers.rekeyKeyring = () => ({ rekeyedAtMs: lease.issuedAtMs, warnings: ["Restart."] });
+    const newRootKey = new Uint8Array(32).fill(5);
+    const rekeyed = await operator.rekey({ newRootKey });
+    expect(rekeyed.warnings).toEqual(["Restart."]);
+    expect(rekeyed.rekeyedAt && timestampMs(rekeyed.rekeyedAt)).toBe(lease.issuedAtMs);
+    expect(running.fake.asked.at(-1)).toMatchObject({ operation: "rekeyKeyring" });
+    await expect(operator.rekey({ newRootKey: new Uint8Array(31).fill(7) })).rejects.toMatchObject({
+      code: Code.InvalidArgument,
+      message: expect.not.stringContaining("BwcH"),
     });
   });
 });

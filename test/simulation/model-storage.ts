@@ -4,7 +4,7 @@ import { compareBytes } from "../kit/compare-bytes.ts";
 import { raiseEpoch } from "./lease-transitions.ts";
 import type { RedisAccess } from "./model-redis.ts";
 import type { RedisConnection } from "./redis-connection.ts";
-import { dataKey, keyringKey, mountKey, mountsKey, operatorKey } from "./redis-keys.ts";
+import { dataKey, keyringKey, mountKey, mountsKey, operatorKey, sealsKey } from "./redis-keys.ts";
 
 /** The storage of one process: the port, over a connection to the model of Redis. */
 export function createModelStorage(connection: RedisConnection): Storage {
@@ -70,6 +70,20 @@ export function createModelStorage(connection: RedisConnection): Storage {
         if (access.keys.values.has(keyringKey)) return false;
         access.write({ kind: "set", key: keyringKey, value: new Uint8Array(keyring) });
         return true;
+      }),
+    replaceKeyring: (keyring, expected) =>
+      connection.call({ name: "keyring replace", isChange: true }, (access) => {
+        const stored = bytesAt(access, keyringKey);
+        if (isSame(stored, keyring)) return true;
+        if (!isSame(stored, expected)) return false;
+        access.write({ kind: "set", key: keyringKey, value: new Uint8Array(keyring) });
+        return true;
+      }),
+    countSeals: (term, more) =>
+      connection.call({ name: "seals count", isChange: true }, (access) => {
+        const sum = Number(access.keys.hash(sealsKey).get(String(term)) ?? 0) + more;
+        access.write({ kind: "hset", key: sealsKey, field: String(term), value: sum });
+        return sum;
       }),
     readOperatorMark: () => connection.call({ name: "mark read" }, (access) => bytesAt(access, operatorKey)),
     writeOperatorMark: (mark, expected) =>

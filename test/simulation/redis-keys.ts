@@ -39,6 +39,9 @@ export const mountsKey = `${prefix}mounts`;
 /** The key of the wrapped data keys. */
 export const keyringKey = `${prefix}keyring`;
 
+/** The key of the numbers of values that were sealed, by term. */
+export const sealsKey = `${prefix}seals`;
+
 /** The mount of a key made by `ttlKey`; undefined for every other key. */
 export function accessorOfTtlKey(key: string): string | undefined {
   return /^lh:\{([^}]+)\}:ttl:/.exec(key)?.[1];

@@ -2,8 +2,8 @@ import { awsBackend } from "../../src/backends/aws/aws-backend.ts";
 import { createBarrier } from "../../src/core/barrier.ts";
 import { type Core, createCore } from "../../src/core/core.ts";
 import { hasCode } from "../../src/core/errors.ts";
-import { openKeyring } from "../../src/core/keyring.ts";
 import { createKeyringKeeper, type KeyringKeeper } from "../../src/core/keyring-keeper.ts";
+import { openKeyring } from "../../src/core/open-keyring.ts";
 import type { Telemetry } from "../../src/core/telemetry.ts";
 import { connectAws } from "./aws-connection.ts";
 import type { Invariants } from "./invariants.ts";
@@ -78,9 +78,11 @@ export function createServers(world: World, invariants: Invariants): Servers {
     const events = connectRedisEvents(network);
     const storage = createModelStorage(connection);
     const { clock } = process;
-    const { wrapped, ...keyring } = await openKeyring(storage, rootKey);
+    const keyring = await openKeyring(storage, rootKey);
+    const { wrapped } = keyring;
+    const barrier = createBarrier(keyring);
     const keeper = createKeyringKeeper({
-      ...{ storage, wrapped },
+      ...{ storage, keyring, rootKey, barrier, clock },
       tell(notice) {
         trace.add(`${process.name} keyring ${notice}`);
         if (notice !== "back") faults.fired(`redis: keyring ${notice === "replaced" ? "replaced" : "lost"}`);
@@ -93,7 +95,7 @@ export function createServers(world: World, invariants: Invariants): Servers {
       memory: duty.memoryOf(name, process),
       storage,
       wakeups: events.wakeups,
-      barrier: createBarrier(keyring),
+      barrier,
       keyring: keeper,
       backendTypes: [
         awsBackend({

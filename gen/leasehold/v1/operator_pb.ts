@@ -6,6 +6,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
@@ -14,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file leasehold/v1/operator.proto.
  */
 export const file_leasehold_v1_operator: GenFile = /*@__PURE__*/
-  fileDesc("ChtsZWFzZWhvbGQvdjEvb3BlcmF0b3IucHJvdG8SDGxlYXNlaG9sZC52MSIeChxPcGVyYXRvclNlcnZpY2VTdGF0dXNSZXF1ZXN0IqsBCh1PcGVyYXRvclNlcnZpY2VTdGF0dXNSZXNwb25zZRIUCgxvYnNlcnZlX29ubHkYASABKAgSDwoHcmVhc29ucxgCIAMoCRIzCg9vYnNlcnZpbmdfc2luY2UYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHdvdWxkX3Jldm9rZRgEIAEoAxIYChB3b3VsZF9yZXZva2VfaWRzGAUgAygJIh4KHE9wZXJhdG9yU2VydmljZVJlc3VtZVJlcXVlc3QiLAodT3BlcmF0b3JTZXJ2aWNlUmVzdW1lUmVzcG9uc2USCwoDZHVlGAEgASgDMtcBCg9PcGVyYXRvclNlcnZpY2USYQoGU3RhdHVzEioubGVhc2Vob2xkLnYxLk9wZXJhdG9yU2VydmljZVN0YXR1c1JlcXVlc3QaKy5sZWFzZWhvbGQudjEuT3BlcmF0b3JTZXJ2aWNlU3RhdHVzUmVzcG9uc2USYQoGUmVzdW1lEioubGVhc2Vob2xkLnYxLk9wZXJhdG9yU2VydmljZVJlc3VtZVJlcXVlc3QaKy5sZWFzZWhvbGQudjEuT3BlcmF0b3JTZXJ2aWNlUmVzdW1lUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("ChtsZWFzZWhvbGQvdjEvb3BlcmF0b3IucHJvdG8SDGxlYXNlaG9sZC52MSIeChxPcGVyYXRvclNlcnZpY2VTdGF0dXNSZXF1ZXN0IqsBCh1PcGVyYXRvclNlcnZpY2VTdGF0dXNSZXNwb25zZRIUCgxvYnNlcnZlX29ubHkYASABKAgSDwoHcmVhc29ucxgCIAMoCRIzCg9vYnNlcnZpbmdfc2luY2UYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHdvdWxkX3Jldm9rZRgEIAEoAxIYChB3b3VsZF9yZXZva2VfaWRzGAUgAygJIh4KHE9wZXJhdG9yU2VydmljZVJlc3VtZVJlcXVlc3QiLAodT3BlcmF0b3JTZXJ2aWNlUmVzdW1lUmVzcG9uc2USCwoDZHVlGAEgASgDIh4KHE9wZXJhdG9yU2VydmljZVJvdGF0ZVJlcXVlc3QiXwodT3BlcmF0b3JTZXJ2aWNlUm90YXRlUmVzcG9uc2USDAoEdGVybRgBIAEoDRIwCgxhY3RpdmVfc2luY2UYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjwKG09wZXJhdG9yU2VydmljZVJla2V5UmVxdWVzdBIdCgxuZXdfcm9vdF9rZXkYASABKAxCB7pIBHoCaCAiYAocT3BlcmF0b3JTZXJ2aWNlUmVrZXlSZXNwb25zZRIuCgpyZWtleWVkX2F0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCgh3YXJuaW5ncxgCIAMoCTKaAwoPT3BlcmF0b3JTZXJ2aWNlEmEKBlN0YXR1cxIqLmxlYXNlaG9sZC52MS5PcGVyYXRvclNlcnZpY2VTdGF0dXNSZXF1ZXN0GisubGVhc2Vob2xkLnYxLk9wZXJhdG9yU2VydmljZVN0YXR1c1Jlc3BvbnNlEmEKBlJlc3VtZRIqLmxlYXNlaG9sZC52MS5PcGVyYXRvclNlcnZpY2VSZXN1bWVSZXF1ZXN0GisubGVhc2Vob2xkLnYxLk9wZXJhdG9yU2VydmljZVJlc3VtZVJlc3BvbnNlEmEKBlJvdGF0ZRIqLmxlYXNlaG9sZC52MS5PcGVyYXRvclNlcnZpY2VSb3RhdGVSZXF1ZXN0GisubGVhc2Vob2xkLnYxLk9wZXJhdG9yU2VydmljZVJvdGF0ZVJlc3BvbnNlEl4KBVJla2V5EikubGVhc2Vob2xkLnYxLk9wZXJhdG9yU2VydmljZVJla2V5UmVxdWVzdBoqLmxlYXNlaG9sZC52MS5PcGVyYXRvclNlcnZpY2VSZWtleVJlc3BvbnNlYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * OperatorServiceStatusRequest asks for the status.
@@ -117,6 +118,98 @@ export const OperatorServiceResumeResponseSchema: GenMessage<OperatorServiceResu
   messageDesc(file_leasehold_v1_operator, 3);
 
 /**
+ * OperatorServiceRotateRequest asks for a new data key.
+ *
+ * @generated from message leasehold.v1.OperatorServiceRotateRequest
+ */
+export type OperatorServiceRotateRequest = Message<"leasehold.v1.OperatorServiceRotateRequest"> & {
+};
+
+/**
+ * Describes the message leasehold.v1.OperatorServiceRotateRequest.
+ * Use `create(OperatorServiceRotateRequestSchema)` to create a new message.
+ */
+export const OperatorServiceRotateRequestSchema: GenMessage<OperatorServiceRotateRequest> = /*@__PURE__*/
+  messageDesc(file_leasehold_v1_operator, 4);
+
+/**
+ * OperatorServiceRotateResponse says which data key is active now.
+ *
+ * @generated from message leasehold.v1.OperatorServiceRotateResponse
+ */
+export type OperatorServiceRotateResponse = Message<"leasehold.v1.OperatorServiceRotateResponse"> & {
+  /**
+   * Number of the data key.
+   *
+   * @generated from field: uint32 term = 1;
+   */
+  term: number;
+
+  /**
+   * Since when it seals.
+   *
+   * @generated from field: google.protobuf.Timestamp active_since = 2;
+   */
+  activeSince?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message leasehold.v1.OperatorServiceRotateResponse.
+ * Use `create(OperatorServiceRotateResponseSchema)` to create a new message.
+ */
+export const OperatorServiceRotateResponseSchema: GenMessage<OperatorServiceRotateResponse> = /*@__PURE__*/
+  messageDesc(file_leasehold_v1_operator, 5);
+
+/**
+ * OperatorServiceRekeyRequest brings a new root key.
+ *
+ * @generated from message leasehold.v1.OperatorServiceRekeyRequest
+ */
+export type OperatorServiceRekeyRequest = Message<"leasehold.v1.OperatorServiceRekeyRequest"> & {
+  /**
+   * The new root key: 32 bytes. In JSON, base64.
+   *
+   * @generated from field: bytes new_root_key = 1;
+   */
+  newRootKey: Uint8Array;
+};
+
+/**
+ * Describes the message leasehold.v1.OperatorServiceRekeyRequest.
+ * Use `create(OperatorServiceRekeyRequestSchema)` to create a new message.
+ */
+export const OperatorServiceRekeyRequestSchema: GenMessage<OperatorServiceRekeyRequest> = /*@__PURE__*/
+  messageDesc(file_leasehold_v1_operator, 6);
+
+/**
+ * OperatorServiceRekeyResponse says that the new root key counts now.
+ *
+ * @generated from message leasehold.v1.OperatorServiceRekeyResponse
+ */
+export type OperatorServiceRekeyResponse = Message<"leasehold.v1.OperatorServiceRekeyResponse"> & {
+  /**
+   * Since when the data keys are wrapped with it.
+   *
+   * @generated from field: google.protobuf.Timestamp rekeyed_at = 1;
+   */
+  rekeyedAt?: Timestamp | undefined;
+
+  /**
+   * What is to be done next.
+   *
+   * @generated from field: repeated string warnings = 2;
+   */
+  warnings: string[];
+};
+
+/**
+ * Describes the message leasehold.v1.OperatorServiceRekeyResponse.
+ * Use `create(OperatorServiceRekeyResponseSchema)` to create a new message.
+ */
+export const OperatorServiceRekeyResponseSchema: GenMessage<OperatorServiceRekeyResponse> = /*@__PURE__*/
+  messageDesc(file_leasehold_v1_operator, 7);
+
+/**
  * OperatorService is for the people who run the service.
  *
  * @generated from service leasehold.v1.OperatorService
@@ -141,6 +234,26 @@ export const OperatorService: GenService<{
     methodKind: "unary";
     input: typeof OperatorServiceResumeRequestSchema;
     output: typeof OperatorServiceResumeResponseSchema;
+  },
+  /**
+   * Rotate makes a new data key, and has every server seal with it. What the earlier ones sealed can still be opened.
+   *
+   * @generated from rpc leasehold.v1.OperatorService.Rotate
+   */
+  rotate: {
+    methodKind: "unary";
+    input: typeof OperatorServiceRotateRequestSchema;
+    output: typeof OperatorServiceRotateResponseSchema;
+  },
+  /**
+   * Rekey wraps the data keys with another root key. Servers that run go on; every later start needs the new root key.
+   *
+   * @generated from rpc leasehold.v1.OperatorService.Rekey
+   */
+  rekey: {
+    methodKind: "unary";
+    input: typeof OperatorServiceRekeyRequestSchema;
+    output: typeof OperatorServiceRekeyResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_leasehold_v1_operator, 0);

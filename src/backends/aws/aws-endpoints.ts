@@ -68,6 +68,11 @@ export function partitionOf(region: string): string {
   return partitionAt(region).name;
 }
 
+/** What the names of a region's hosts end in: `amazonaws.com`, `amazonaws.com.cn`. */
+export function dnsSuffixOf(region: string): string {
+  return partitionAt(region).dnsSuffix;
+}
+
 /**
  * Finds the endpoint of a service. A URL of one's own takes the place of AWS's, and calls to it are signed for
  * the region as it is: whoever runs it knows no partitions. Throws `AwsFailure` (`refused`) for a URL that is none.

@@ -26,7 +26,7 @@ export interface PostLimits {
 
 /** One request. */
 export interface Post {
-  readonly endpoint: AwsEndpoint;
+  readonly endpoint: Pick<AwsEndpoint, "isSecure" | "hostname" | "port" | "path">;
   readonly agent: Agent;
   /** Name and value in turn. */
   readonly headers: readonly string[];

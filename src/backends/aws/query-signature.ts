@@ -18,7 +18,8 @@ export type QuerySigner = (call: {
 }) => readonly string[];
 
 const algorithm = "AWS4-HMAC-SHA256";
-const contentType = "application/x-www-form-urlencoded";
+/** What calls of the Query protocol send. */
+const queryContentType = "application/x-www-form-urlencoded";
 /** A derived key is good for one day, region and service; there are two in use, and one more of each at midnight. */
 const keysMax = 4;
 
@@ -27,7 +28,11 @@ const keysMax = 4;
  * deriving it takes four more hashes a call, and Node takes twice as long with a key that is given as bytes.
  * Source: AWS's documentation "Create a signed AWS API request".
  */
-export function createQuerySigner(credentials: SigningCredentials): QuerySigner {
+export function createQuerySigner(
+  credentials: SigningCredentials,
+  /** For AWS's JSON protocol: what its calls send, and the one action that is called. */
+  json?: { readonly contentType: string; readonly target: string },
+): QuerySigner {
   const { accessKey, secretKey, sessionToken } = credentials;
   const keys = new Map<string, KeyObject>();
   const keyOf = (scope: string, parts: readonly string[]): KeyObject => {
@@ -48,8 +53,9 @@ export function createQuerySigner(credentials: SigningCredentials): QuerySigner 
     const parts = [time.slice(0, 8), signingRegion, service, "aws4_request"];
     const scope = parts.join("/");
     // In the order of their names, as they are signed.
-    const headers = ["content-type", contentType, "host", host, "x-amz-date", time];
+    const headers = ["content-type", json?.contentType ?? queryContentType, "host", host, "x-amz-date", time];
     if (sessionToken !== undefined) headers.push("x-amz-security-token", sessionToken);
+    if (json !== undefined) headers.push("x-amz-target", json.target);
     let canonicalHeaders = "";
     let signedHeaders = "";
     for (let index = 0; index < headers.length; index += 2) {

@@ -60,7 +60,7 @@ export function createAccess(options: AccessOptions): Access {
     try {
       return (await finder.open(id)).lease;
     } catch (error) {
-      if (hasCode(error, "NO_SUCH_LEASE", "INVALID_PATH")) return undefined;
+      if (hasCode(error, "NO_SUCH_LEASE", "INVALID_PATH", "DATA_CORRUPTED")) return undefined;
       throw error;
     }
   };

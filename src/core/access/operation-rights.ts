@@ -54,6 +54,8 @@ export const operationRights: Rights = {
   revokePrefix: ({ prefix }) =>
     right(`sys/leases/revoke-prefix/${normalizeRequestPath(prefix)}`, "update", "sudo"),
   operatorStatus: () => right("sys/operator/status", "read"),
+  rotateKeyring: () => right("sys/operator/rotate", "update", "sudo"),
+  rekeyKeyring: () => right("sys/operator/rekey", "update", "sudo"),
   operatorResume: () => right("sys/operator/resume", "update", "sudo"),
   createToken: ({ isOrphan }) =>
     isOrphan ? right("auth/token/create-orphan", "update", "sudo") : right("auth/token/create", "update"),
@@ -62,6 +64,10 @@ export const operationRights: Rights = {
   deletePolicy: ({ name }) => right(`sys/policies/acl/${name}`, "delete"),
   listPolicies: () => right("sys/policies/acl/", "list"),
   testPolicy: () => right("sys/policies/test", "update"),
+  enableAudit: ({ name }) => right(`sys/audit/${name}`, "update", "sudo"),
+  disableAudit: ({ name }) => right(`sys/audit/${name}`, "delete", "sudo"),
+  listAudits: () => right("sys/audit/", "list", "sudo"),
+  hashAudit: ({ name }) => right(`sys/audit-hash/${name}`, "update"),
   login: () => "nothing",
   lookupSelf: () => right("auth/token/lookup-self", "read"),
   renewSelf: () => right("auth/token/renew-self", "update"),

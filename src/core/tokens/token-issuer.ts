@@ -44,6 +44,7 @@ export function createTokenIssuer(
         role: path.slice(tokenMountPath.length + 1),
         input: { displayName, policies, metadata, parent, usesMax },
         ttl: { requestMs: ttlMs, roleMaxMs: maxTtlMs },
+        isTtlExact: true,
       }),
       caller: owner ?? nobody,
       idempotencyKey: undefined,
