@@ -10,7 +10,14 @@ import {
 export const defaultUserNameTemplate = "leasehold-{{role}}-{{lease.uuid}}";
 
 /** The variables of a user name; those of the lease can only stand at the end, and mean its digits, which come there anyway. */
-const variables: readonly TemplateVariable[] = ["caller.name", "caller.id", "role", "mount", "lease.id", "lease.uuid"];
+const variables: readonly TemplateVariable[] = [
+  "caller.name",
+  "caller.id",
+  "role",
+  "mount",
+  "lease.id",
+  "lease.uuid",
+];
 
 const leaseDigits = 32;
 /** IAM's limit for user names (64), less the digits of the lease and a dash. */
