@@ -4,6 +4,8 @@ import { parseRedisUrl, RedisUrlError } from "./redis/redis-url.ts";
 import type { KmsRootKey } from "./root-key/kms-decrypt.ts";
 import { readKmsRootKey } from "./root-key/kms-settings.ts";
 import { decodeRootKey } from "./root-key/root-key-file.ts";
+import type { TlsFiles } from "./rpc/tls-identity.ts";
+import { readTlsFiles } from "./tls-config.ts";
 
 /** Where a listener listens. Port 0 means any free one. */
 export interface ListenAddress {
@@ -21,6 +23,8 @@ export type LogLevel = (typeof logLevels)[number];
 export interface Config {
   readonly grpcAddress: ListenAddress;
   readonly httpAddress: ListenAddress;
+  /** The files of the listeners' identity; undefined for plain text. */
+  readonly tls: TlsFiles | undefined;
   /** Undefined only in development mode, which then starts a Redis of its own. */
   readonly redisUrl: string | undefined;
   /** How many replicas must have a write before it is acknowledged. */
@@ -117,6 +121,7 @@ export function readConfig(environment: Environment, options: { readonly isDev: 
     return found ?? fallback;
   };
   const isPlaintextAllowed = choice("LEASEHOLD_ALLOW_PLAINTEXT", ["true", "false"], "false") === "true";
+  const tls = readTlsFiles(text, problems);
   const address = (name: string, fallback: string): ListenAddress => {
     const value = text(name) ?? fallback;
     const parsed = parseAddress(value);
@@ -124,10 +129,10 @@ export function readConfig(environment: Environment, options: { readonly isDev: 
       problems.push(`${name} must be host:port, such as ${fallback}; it is "${value}".`);
       return { host: "127.0.0.1", port: 0 };
     }
-    if (!isLoopback(parsed.host) && !isPlaintextAllowed) {
+    if (!isLoopback(parsed.host) && !isPlaintextAllowed && !tls) {
       problems.push(
         `${name} is "${value}", which others can reach, and there is no TLS: tokens and secrets would cross the network in plain text. ` +
-          "Listen on 127.0.0.1, or set LEASEHOLD_ALLOW_PLAINTEXT=true where something in front of it speaks TLS.",
+          "Set LEASEHOLD_TLS_CERT_FILE and LEASEHOLD_TLS_KEY_FILE, listen on 127.0.0.1, or set LEASEHOLD_ALLOW_PLAINTEXT=true where something in front of it speaks TLS.",
       );
     }
     return parsed;
@@ -160,10 +165,6 @@ export function readConfig(environment: Environment, options: { readonly isDev: 
     return 0;
   };
 
-  for (const name of ["LEASEHOLD_TLS_CERT_FILE", "LEASEHOLD_TLS_KEY_FILE", "LEASEHOLD_TLS_CLIENT_CA_FILE"]) {
-    if (text(name) !== undefined)
-      problems.push(`${name} is not supported yet: the listeners speak plain text only. Unset it.`);
-  }
   const redisUrl = redis("LEASEHOLD_REDIS_URL") ?? redis("REDIS_URL");
   const rootKeyText = secret("LEASEHOLD_ROOT_KEY");
   const rootKey = rootKeyText === undefined ? undefined : decodeRootKey(rootKeyText);
@@ -208,6 +209,7 @@ export function readConfig(environment: Environment, options: { readonly isDev: 
   const config: Config = {
     grpcAddress: address("LEASEHOLD_GRPC_ADDR", "127.0.0.1:8210"),
     httpAddress: address("LEASEHOLD_HTTP_ADDR", "127.0.0.1:8211"),
+    tls,
     redisUrl,
     replicasAwaited: count("LEASEHOLD_REDIS_REPLICAS_AWAITED", replicasAwaitedMax),
     rootKey,

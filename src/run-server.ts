@@ -9,6 +9,7 @@ import { KmsError } from "./root-key/kms-decrypt.ts";
 import { withRootKey } from "./root-key/with-root-key.ts";
 import { ListenError } from "./rpc/listener.ts";
 import { createLog } from "./rpc/log.ts";
+import { TlsIdentityError } from "./rpc/tls-identity.ts";
 import { type RunningServer, type ServerConfig, startServer } from "./server.ts";
 import { StateFileError } from "./state-file.ts";
 
@@ -23,6 +24,7 @@ const isMisconfiguration = (error: unknown): boolean =>
   (error instanceof KmsError && error.isRefusal) ||
   [
     ConfigError,
+    TlsIdentityError,
     NoRedisError,
     NotInitializedError,
     WrongRootKeyError,

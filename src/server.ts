@@ -65,7 +65,7 @@ export interface RunningServer {
   readonly grpcAddress: string;
   /** `host:port` of the HTTP listener. */
   readonly httpAddress: string;
-  /** Opens anew what is written to, after somebody has moved it away. */
+  /** Opens anew what is written to, after somebody has moved it away, and looks at the certificate files. */
   reopen(): Promise<void>;
   /** Lets the calls under way finish, for at most ten seconds, then ends everything. */
   stop(): Promise<void>;
@@ -140,6 +140,7 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
     const servers = await startServers({
       grpcAddress: config.grpcAddress,
       httpAddress: config.httpAddress,
+      tls: config.tls,
       handle: started.handle,
       log,
       isReady,
@@ -151,7 +152,10 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
     return {
       grpcAddress: formatAddress({ ...config.grpcAddress, port: servers.grpcPort }),
       httpAddress: formatAddress({ ...config.httpAddress, port: servers.httpPort }),
-      reopen: () => started.reopenAudit(),
+      async reopen() {
+        servers.reload();
+        await started.reopenAudit();
+      },
       async stop() {
         clearInterval(health);
         await servers.drain(drainMsMax);

@@ -46,7 +46,10 @@ export class Session {
   constructor(settings: Settings, options: { connectTimeoutMs?: number } = {}) {
     this.#settings = settings;
     this.#connectTimeoutMs = options.connectTimeoutMs ?? connectTimeoutMsDefault;
-    const channel = settings.isTls ? credentials.createSsl(settings.caCert) : credentials.createInsecure();
+    const { isTls, caCert, clientCert } = settings;
+    const channel = isTls
+      ? credentials.createSsl(caCert, clientCert?.key, clientCert?.cert)
+      : credentials.createInsecure();
     this.#client = new Client(settings.target, channel, {
       // The token goes to the address that was named, not to a proxy from the environment.
       "grpc.enable_http_proxy": 0,

@@ -8,6 +8,11 @@ export const globalFlags: Flags = {
   address: { value: "URL", summary: "address of the server (LEASEHOLD_ADDR; http://127.0.0.1:8210)" },
   token: { value: "TOKEN", summary: "token of the caller (LEASEHOLD_TOKEN, which other users cannot see)" },
   "ca-cert": { value: "FILE", summary: "CA of an https:// server, PEM (LEASEHOLD_CACERT; the system's CAs)" },
+  "client-cert": {
+    value: "FILE",
+    summary: "certificate to show to an https:// server (LEASEHOLD_CLIENT_CERT)",
+  },
+  "client-key": { value: "FILE", summary: "its key, PEM (LEASEHOLD_CLIENT_KEY)" },
   format: { value: "table|json", summary: "how results are printed (LEASEHOLD_FORMAT; table)" },
   help: { summary: "show help" },
   version: { summary: "show the version" },

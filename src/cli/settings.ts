@@ -19,10 +19,14 @@ export type Settings = {
   token: string | undefined;
   /** Certificates of the CA that signs the server's, PEM; undefined means the system's. */
   caCert: Buffer | undefined;
+  /** The certificate to show to the server, and its key, PEM; undefined shows none. */
+  clientCert: { cert: Buffer; key: Buffer } | undefined;
 };
 
 /** The global flags that were given, by name. */
-export type GlobalFlags = Readonly<Partial<Record<"address" | "token" | "ca-cert" | "format", string>>>;
+export type GlobalFlags = Readonly<
+  Partial<Record<"address" | "token" | "ca-cert" | "client-cert" | "client-key" | "format", string>>
+>;
 
 const addressDefault = "http://127.0.0.1:8210";
 
@@ -81,7 +85,9 @@ export function readSettings(flags: GlobalFlags, { env, cwd }: Pick<Io, "env" | 
     );
   }
   const caCert =
-    caFile !== undefined && isTls ? readCertificates(resolve(cwd, caFile), caFile, caOrigin) : undefined;
+    caFile !== undefined && isTls
+      ? readPem(resolve(cwd, caFile), { name: caFile, origin: caOrigin, kind: "certificate" })
+      : undefined;
 
   return {
     address,
@@ -89,18 +95,50 @@ export function readSettings(flags: GlobalFlags, { env, cwd }: Pick<Io, "env" | 
     isTls,
     token,
     caCert,
+    clientCert: isTls ? readClientCertificate(flags, { env, cwd }) : undefined,
   };
 }
 
-function readCertificates(path: string, name: string, origin: string): Buffer {
+function readClientCertificate(
+  flags: GlobalFlags,
+  { env, cwd }: Pick<Io, "env" | "cwd">,
+): Settings["clientCert"] {
+  const [certFile, certOrigin] = firstSet(
+    flags["client-cert"],
+    "--client-cert",
+    env["LEASEHOLD_CLIENT_CERT"],
+    "LEASEHOLD_CLIENT_CERT",
+  );
+  const [keyFile, keyOrigin] = firstSet(
+    flags["client-key"],
+    "--client-key",
+    env["LEASEHOLD_CLIENT_KEY"],
+    "LEASEHOLD_CLIENT_KEY",
+  );
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  if (certFile === undefined || keyFile === undefined)
+    throw new UsageError(`${certOrigin} and ${keyOrigin} belong together, and one of them is not given`);
+  return {
+    cert: readPem(resolve(cwd, certFile), { name: certFile, origin: certOrigin, kind: "certificate" }),
+    key: readPem(resolve(cwd, keyFile), { name: keyFile, origin: keyOrigin, kind: "private key" }),
+  };
+}
+
+function readPem(
+  path: string,
+  file: { readonly name: string; readonly origin: string; readonly kind: "certificate" | "private key" },
+): Buffer {
+  const { name, origin, kind } = file;
   let pem: Buffer;
   try {
     pem = readFileSync(path);
   } catch (error) {
     throw new UsageError(`${origin}: cannot read the file "${name}" (${fileProblem(error)})`);
   }
-  if (!pem.includes("-----BEGIN CERTIFICATE-----")) {
-    throw new UsageError(`${origin}: the file "${name}" holds no certificate in PEM form`);
+  const begins =
+    kind === "certificate" ? /-----BEGIN CERTIFICATE-----/ : /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
+  if (!begins.test(pem.toString("latin1"))) {
+    throw new UsageError(`${origin}: the file "${name}" holds no ${kind} in PEM form`);
   }
   return pem;
 }

@@ -48,9 +48,10 @@ export class CallScope {
 
   constructor(options: CallScopeOptions) {
     const { caller, deadlineMs } = options;
-    const { token, peer } = caller;
+    const { token, peer, peerCertificate } = caller;
     this.#options = options;
-    this.context = { token, signal: this.#controller.signal, deadlineMs, peer, requestId: randomUUID() };
+    const { signal } = this.#controller;
+    this.context = { token, signal, deadlineMs, peer, peerCertificate, requestId: randomUUID() };
     // Nobody may be waiting when the call ends.
     this.#ended.promise.catch(() => undefined);
   }

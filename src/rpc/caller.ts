@@ -1,9 +1,13 @@
+import type { PeerCertificate } from "../core/path.ts";
+
 /** What a server knows of a call before it reads the message. */
 export interface Caller {
   /** The token as it was sent; undefined where there was none. */
   readonly token: string | undefined;
   /** Address and port of the peer: `10.0.0.7:40112`. */
   readonly peer: string;
+  /** The certificate that the peer proved to hold; undefined where it showed none. */
+  readonly peerCertificate: PeerCertificate | undefined;
   /** The deadline that the caller named, in milliseconds since 1970; infinite where there was none. */
   readonly deadlineMs: number;
   /** Calls back once the caller hangs up or the stack gives the call up; it may do so after the call's end, too. */

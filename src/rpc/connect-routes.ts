@@ -8,6 +8,7 @@ import {
 } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
+import type { PeerCertificate } from "../core/path.ts";
 import { bearerToken, type Caller } from "./caller.ts";
 import type { Calls } from "./calls.ts";
 import { toConnectError } from "./connect-error.ts";
@@ -24,6 +25,8 @@ export interface ConnectRoutesOptions {
   readonly calls: Calls;
   readonly limits: Pick<RpcLimits, "requestBytesMax" | "responseBytesMax">;
   readonly log: Log;
+  /** The certificate that the peer with this address and port has proved to hold; none unless told. */
+  readonly certificateOf?: (peer: string) => PeerCertificate | undefined;
 }
 
 const peerKey = createContextKey("unknown", { description: "address and port of the peer" });
@@ -37,11 +40,16 @@ const timeoutMsMax = 2 ** 31 - 1;
 
 const peerOf = (request: IncomingMessage) => `${request.socket.remoteAddress}:${request.socket.remotePort}`;
 
+const certificateKey = createContextKey<PeerCertificate | undefined>(undefined, {
+  description: "the certificate that the peer proved to hold",
+});
+
 function callerOf(context: HandlerContext): Caller {
   const timeoutMs = context.timeoutMs();
   return {
     token: bearerToken(context.requestHeader.get("authorization") ?? undefined),
     peer: context.values.get(peerKey),
+    peerCertificate: context.values.get(certificateKey),
     deadlineMs: timeoutMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + timeoutMs,
     onHangUp: (listener) => {
       if (context.signal.aborted) listener();
@@ -80,9 +88,11 @@ function streamImplementation(route: StreamRoute, calls: Calls) {
 export class ConnectRoutes {
   readonly #handlers: ReadonlyMap<string, UniversalHandler>;
   readonly #log: Log;
+  readonly #certificateOf: ConnectRoutesOptions["certificateOf"];
 
-  constructor({ services, calls, limits, log }: ConnectRoutesOptions) {
+  constructor({ services, calls, limits, log, certificateOf }: ConnectRoutesOptions) {
     this.#log = log;
+    this.#certificateOf = certificateOf;
     const router = createConnectRouter({
       grpc: false,
       readMaxBytes: limits.requestBytesMax,
@@ -121,6 +131,8 @@ export class ConnectRoutes {
   ): Promise<void> {
     const peer = peerOf(request);
     const values = createContextValues().set(peerKey, peer).set(responseKey, response);
+    const certificate = this.#certificateOf?.(peer);
+    if (certificate) values.set(certificateKey, certificate);
     const universal = toUniversal(request, response, values);
     if (universal === undefined) {
       writeRefusal(response, { errorCode: "INVALID_FIELD", message: "The Host header is not a host name." });

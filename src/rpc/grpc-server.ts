@@ -11,6 +11,7 @@ import {
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { Health as HealthService } from "../../gen/health/v1/health_pb.ts";
 import { CoreError } from "../core/errors.ts";
+import type { PeerCertificate } from "../core/path.ts";
 import { bearerToken, type Caller } from "./caller.ts";
 import type { Calls, Codec } from "./calls.ts";
 import { byteServiceDefinition, messageToBuffer, serviceDefinition } from "./grpc-definition.ts";
@@ -29,7 +30,14 @@ export interface GrpcServerOptions {
   readonly services: readonly ServiceRoutes[];
   readonly calls: Calls;
   readonly limits: RpcLimits;
+  /** The certificate that the peer with this address and port has proved to hold; none unless told. */
+  readonly certificateOf?: CertificateOf;
 }
+
+/** Finds the certificate of a peer. */
+export type CertificateOf = (peer: string) => PeerCertificate | undefined;
+
+const noCertificate: CertificateOf = () => undefined;
 
 /**
  * The options of grpc-js. Each is unlimited, or nearly, where it is not set.
@@ -53,11 +61,13 @@ function serverOptions(limits: RpcLimits) {
   };
 }
 
-function callerOf(call: AnyCall): Caller {
+function callerOf(call: AnyCall, certificateOf: CertificateOf): Caller {
   const [authorization] = call.metadata.get("authorization");
+  const peer = call.getPeer();
   return {
     token: bearerToken(authorization?.toString()),
-    peer: call.getPeer(),
+    peer,
+    peerCertificate: certificateOf(peer),
     deadlineMs: Number(call.getDeadline()),
     onHangUp: (listener) => (call as NodeJS.EventEmitter).on("cancelled", listener),
   };
@@ -98,16 +108,20 @@ function codecOf(route: Route, request: Buffer, limits: RpcLimits): Codec<Buffer
 /** The grpc-js handler of an RPC. */
 function handlerOf(
   route: Route,
-  { calls, limits }: Pick<GrpcServerOptions, "calls" | "limits">,
+  { calls, limits, certificateOf = noCertificate }: Omit<GrpcServerOptions, "services">,
 ): UntypedServiceImplementation[string] {
   if (route.kind === "stream") {
     return async (call: ByteStreamCall) => {
       const codec = { ...codecOf(route, call.request, limits), onOpen: () => sendHeaders(call) };
-      await writeOutcomes(call, calls.stream(route, callerOf(call), codec));
+      await writeOutcomes(call, calls.stream(route, callerOf(call, certificateOf), codec));
     };
   }
   return async (call: ByteCall, callback: sendUnaryData<Buffer>) => {
-    const outcome = await calls.run(route, callerOf(call), codecOf(route, call.request, limits));
+    const outcome = await calls.run(
+      route,
+      callerOf(call, certificateOf),
+      codecOf(route, call.request, limits),
+    );
     if (outcome.error === undefined) callback(null, outcome.reply);
     else callback(toGrpcStatus(outcome.error));
   };
@@ -119,11 +133,12 @@ export class GrpcServer {
   readonly #injector: ConnectionInjector;
   readonly #health: Health;
 
-  constructor({ services, calls, limits }: GrpcServerOptions) {
+  constructor({ services, ...options }: GrpcServerOptions) {
+    const { limits } = options;
     this.#server = new Server(serverOptions(limits));
     for (const { service, routes } of services) {
       const handlers: UntypedServiceImplementation = {};
-      for (const route of routes) handlers[route.method.name] = handlerOf(route, { calls, limits });
+      for (const route of routes) handlers[route.method.name] = handlerOf(route, options);
       this.#server.addService(byteServiceDefinition(service), handlers);
     }
     const descriptors = services.map(({ service }) => service);

@@ -7,6 +7,9 @@ import { type ConnectionCounts, type ListenAddress, Listener } from "./listener.
 import type { Log } from "./log.ts";
 import { allServices } from "./routes.ts";
 import type { StatusPagesOptions } from "./status-pages.ts";
+import type { TlsFiles } from "./tls-identity.ts";
+import { createTlsListeners } from "./tls-listeners.ts";
+import type { TlsServer } from "./tls-server.ts";
 import { createRuleCheck } from "./validation.ts";
 
 /** Options of `startServers`. */
@@ -17,6 +20,8 @@ export interface ServersOptions extends Omit<StatusPagesOptions, "log"> {
   readonly log: Log;
   /** Origins whose browsers may call the HTTP listener. */
   readonly corsOrigins: readonly string[];
+  /** The identity to show; plain text where there is none. */
+  readonly tls?: TlsFiles | undefined;
   /** Limits that differ from `defaultRpcLimits`. */
   readonly limits?: Partial<RpcLimits>;
 }
@@ -34,9 +39,13 @@ export interface Servers {
    * for up to `ms` milliseconds, and closes.
    */
   drain(ms: number): Promise<void>;
+  /** Looks at the certificate files now. */
+  reload(): void;
   /** Closes at once; calls in flight are cancelled. */
   close(): void;
 }
+
+const certificatesOf = (tls: TlsServer | undefined) => (tls ? { certificateOf: tls.certificateOf } : {});
 
 // Once the last call was answered, its bytes need a moment to leave; what is open then
 // belongs to clients that ignore GOAWAY, or to reflection and other streams without an end.
@@ -57,9 +66,12 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
   const services = allServices(handle);
   const requests = services.flatMap(({ routes }) => routes.map(({ method }) => method.input));
   const calls = new Calls({ log, limits, checkRules: createRuleCheck(requests) });
-  const grpcServer = new GrpcServer({ services, calls, limits });
-  const httpServer = new HttpServer({ ...options, services, calls, limits });
-  const open = (name: string, address: ListenAddress, server: GrpcServer | HttpServer) =>
+  const tls = options.tls && createTlsListeners(options.tls, log);
+  const grpcTls = tls?.add({ protocols: ["h2"], onSecure: (socket) => grpcServer.accept(socket) });
+  const httpTls = tls?.add({ protocols: ["http/1.1"], onSecure: (socket) => httpServer.accept(socket) });
+  const grpcServer = new GrpcServer({ services, calls, limits, ...certificatesOf(grpcTls) });
+  const httpServer = new HttpServer({ ...options, services, calls, limits, ...certificatesOf(httpTls) });
+  const open = (name: string, address: ListenAddress, server: GrpcServer | HttpServer | TlsServer) =>
     Listener.open({ ...limits, ...address, name, accept: (socket) => server.accept(socket) });
 
   const close = (...listeners: readonly Listener[]) => {
@@ -67,15 +79,16 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
       listener.stopAccepting();
       listener.destroyAll();
     }
+    tls?.close();
     grpcServer.close();
     httpServer.close();
   };
 
   const opened: Listener[] = [];
   try {
-    const grpc = await open("gRPC", options.grpcAddress, grpcServer);
+    const grpc = await open("gRPC", options.grpcAddress, grpcTls ?? grpcServer);
     opened.push(grpc);
-    const http = await open("HTTP", options.httpAddress, httpServer);
+    const http = await open("HTTP", options.httpAddress, httpTls ?? httpServer);
     return {
       grpcPort: grpc.port,
       httpPort: http.port,
@@ -94,6 +107,7 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
         await within(ms, answered);
         close(grpc, http);
       },
+      reload: () => tls?.reload(),
       close: () => close(grpc, http),
     };
   } catch (error) {
