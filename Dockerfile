@@ -28,4 +28,4 @@ EXPOSE 8210 8211
 # LEASEHOLD_HTTP_ADDR say otherwise; see docs/OPERATIONS.md. The check asks the port that is configured.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
   CMD ["node", "-e", "const port = (process.env.LEASEHOLD_HTTP_ADDR || ':8211').split(':').at(-1); fetch(`http://127.0.0.1:${port}/healthz`, { signal: AbortSignal.timeout(2000) }).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "src/main.ts"]
+CMD ["node", "--disable-sigusr1", "src/main.ts"]

@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
+import type { RateLimitSettings } from "./core/access/rate-limits.ts";
 import { parseDuration } from "./core/duration.ts";
+import { readRateLimits } from "./rate-limit-config.ts";
 import { parseRedisUrl, RedisUrlError } from "./redis/redis-url.ts";
 import type { KmsRootKey } from "./root-key/kms-decrypt.ts";
 import { readKmsRootKey } from "./root-key/kms-settings.ts";
@@ -23,6 +25,7 @@ export type LogLevel = (typeof logLevels)[number];
 export interface Config {
   readonly grpcAddress: ListenAddress;
   readonly httpAddress: ListenAddress;
+  readonly rateLimits: RateLimitSettings;
   /** The files of the listeners' identity; undefined for plain text. */
   readonly tls: TlsFiles | undefined;
   /** Undefined only in development mode, which then starts a Redis of its own. */
@@ -79,6 +82,9 @@ const replicasAwaitedMax = 16;
 
 /** The environment of this process. */
 export const processEnvironment: Environment = process.env;
+
+/** The same, for taking out what was read. */
+export const processEnvironmentToClear: Record<string, string | undefined> = process.env;
 
 /**
  * Reads the configuration of a server. In development mode the Redis, the
@@ -146,7 +152,7 @@ export function readConfig(environment: Environment, options: { readonly isDev: 
     return undefined;
   };
   const redis = (name: string): string | undefined => {
-    const value = text(name);
+    const value = secret(name);
     try {
       if (value !== undefined) parseRedisUrl(value);
       return value;
@@ -210,6 +216,7 @@ export function readConfig(environment: Environment, options: { readonly isDev: 
     grpcAddress: address("LEASEHOLD_GRPC_ADDR", "127.0.0.1:8210"),
     httpAddress: address("LEASEHOLD_HTTP_ADDR", "127.0.0.1:8211"),
     tls,
+    rateLimits: readRateLimits(text, problems),
     redisUrl,
     replicasAwaited: count("LEASEHOLD_REDIS_REPLICAS_AWAITED", replicasAwaitedMax),
     rootKey,

@@ -1,9 +1,16 @@
-import { type Config, ConfigError, processEnvironment, readConfig } from "./config.ts";
+import {
+  type Config,
+  ConfigError,
+  processEnvironment,
+  processEnvironmentToClear,
+  readConfig,
+} from "./config.ts";
 import { CoreError } from "./core/errors.ts";
 import { WrongRootKeyError } from "./core/keyring.ts";
 import { NotInitializedError } from "./core/open-keyring.ts";
 import { type DevEnvironment, openDevEnvironment } from "./dev/dev-environment.ts";
 import { NoRedisError } from "./dev/redis/no-redis-error.ts";
+import { hardenProcess } from "./harden-process.ts";
 import { UnsuitableRedisError } from "./redis/check-redis.ts";
 import { KmsError } from "./root-key/kms-decrypt.ts";
 import { withRootKey } from "./root-key/with-root-key.ts";
@@ -53,6 +60,8 @@ export async function runServer(options: { readonly isDev: boolean }): Promise<n
     const { grpcAddress, httpAddress, reopen } = server;
     // What rotates logs sends it, after it has moved the files away.
     process.on("SIGHUP", () => void reopen());
+    if (!options.isDev)
+      hardenProcess({ environment: processEnvironmentToClear, nodeFlags: process.execArgv, log });
     log.info({ grpcAddress, httpAddress }, "listening");
     if (dev) say(devBanner(dev, server));
     const signal = await told;

@@ -119,6 +119,7 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
         },
       }),
       rootToken: config.rootToken,
+      rateLimits: config.rateLimits,
       openAuditSink: createOpenSink(process.stdout),
       settings: {
         ...engineDefaults,

@@ -225,10 +225,13 @@ describe("readConfig()", () => {
     expect(readConfig({ ...complete, LEASEHOLD_ISSUE_GRACE: "2s" }, server).issueDeadlineMs).toBe(1600);
   });
 
-  it("refuses settings of TLS instead of ignoring them", () => {
-    expect(problemsOf({ ...complete, LEASEHOLD_TLS_CERT_FILE: "/cert.pem" })[0]).toContain(
-      "not supported yet",
-    );
+  it("lets others reach the listeners where they have an identity to show", () => {
+    const tls = { LEASEHOLD_TLS_CERT_FILE: "/cert.pem", LEASEHOLD_TLS_KEY_FILE: "/key.pem" };
+    const config = readConfig({ ...complete, ...tls, LEASEHOLD_GRPC_ADDR: "0.0.0.0:8210" }, { isDev: false });
+    expect(config.tls).toMatchObject({ certFile: "/cert.pem", keyFile: "/key.pem" });
+    expect(problemsOf({ ...complete, LEASEHOLD_TLS_CERT_FILE: "/cert.pem" })).toEqual([
+      expect.stringContaining("belong together"),
+    ]);
   });
 
   it("splits the browsers' origins", () => {

@@ -35,11 +35,12 @@ async function openScene() {
     operate,
     start: (name: string) => world.startServer({ LEASEHOLD_STATE_FILE: stateFile(name) }),
     isObserving: async (server: DeployedServer) => (await operate(server, "Status"))["observeOnly"] === true,
-    /** Waits until a server takes all that happened to the only mount for settled: what is lost of it then is no tail. */
+    /** Waits until a server takes all that happened to the mount for settled: what is lost of it then is no tail. */
     async untilSettled(name: string): Promise<void> {
       const isSettled = async () => {
         const { mounts } = JSON.parse(await readFile(stateFile(name), "utf8"));
-        const [mount] = Object.values<{ epoch: number; settledEpoch: number }>(mounts);
+        const all = Object.values<{ path: string; epoch: number; settledEpoch: number }>(mounts);
+        const mount = all.find(({ path }) => path === "aws");
         return mount !== undefined && mount.epoch > 0 && mount.settledEpoch === mount.epoch;
       };
       await eventually("the mount is settled", () => isSettled().catch(() => false), { withinMs: 40_000 });

@@ -1,0 +1,106 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { describe, expect, test } from "vitest";
+import { hardenProcess } from "../src/harden-process.ts";
+import { readRateLimits } from "../src/rate-limit-config.ts";
+import { readTlsFiles } from "../src/tls-config.ts";
+
+describe("a process that is hardened", () => {
+  test("has no secrets in its environment any more, and says what would let its memory be read", () => {
+    const environment = {
+      LEASEHOLD_ROOT_KEY: "k",
+      LEASEHOLD_ROOT_TOKEN: "t",
+      LEASEHOLD_REDIS_URL: "redis://:p@h",
+      LEASEHOLD_LOG_LEVEL: "info",
+    };
+    const warnings: string[] = [];
+    const log = { warn: (...words: unknown[]) => void warnings.push(words.map(String).join(" ")) };
+    hardenProcess({ environment, nodeFlags: [], log: log as never });
+    expect(environment).toEqual({ LEASEHOLD_LOG_LEVEL: "info" });
+    expect(warnings.join()).toContain("--disable-sigusr1");
+    warnings.length = 0;
+    hardenProcess({ environment, nodeFlags: ["--disable-sigusr1"], log: log as never });
+    expect(warnings.join()).not.toContain("--disable-sigusr1");
+  });
+
+  test("opens no debugger when it is signalled", async () => {
+    const program = 'process.stdout.write("up"); process.stdin.on("data", () => process.exit());';
+    const child = spawn(process.execPath, ["--disable-sigusr1", "-e", program]);
+    let stderr = "";
+    child.stderr.on("data", (text) => {
+      stderr += text;
+    });
+    await once(child.stdout, "data");
+    child.kill("SIGUSR1");
+    child.stdin.write("end");
+    const [code] = await once(child, "exit");
+    expect([code, stderr]).toEqual([0, ""]);
+  });
+});
+
+const reading = (environment: Record<string, string>) => (name: string) => environment[name];
+
+describe("rate limits", () => {
+  test("are read from the environment", () => {
+    const problems: string[] = [];
+    const environment = {
+      LEASEHOLD_RATE_LIMIT_CALLER: "100",
+      LEASEHOLD_RATE_LIMIT_PATHS: "aws/creds/=10, kv/=0.5",
+      LEASEHOLD_RATE_LIMIT_FAILURES: "5",
+    };
+    expect(readRateLimits(reading(environment), problems)).toEqual({
+      callerPerSecond: 100,
+      paths: [
+        { prefix: "aws/creds/", perSecond: 10 },
+        { prefix: "kv/", perSecond: 0.5 },
+      ],
+      failuresPerMinute: 5,
+    });
+    expect(problems).toEqual([]);
+  });
+
+  test.each([
+    ["LEASEHOLD_RATE_LIMIT_CALLER", "0"],
+    ["LEASEHOLD_RATE_LIMIT_CALLER", "many"],
+    ["LEASEHOLD_RATE_LIMIT_PATHS", "aws/creds/"],
+    ["LEASEHOLD_RATE_LIMIT_PATHS", "=5"],
+    ["LEASEHOLD_RATE_LIMIT_FAILURES", "-1"],
+  ])("are not read from %s=%s", (name, value) => {
+    const problems: string[] = [];
+    readRateLimits(reading({ [name]: value }), problems);
+    expect(problems).toEqual([expect.stringContaining(name)]);
+  });
+});
+
+describe("the files of an identity", () => {
+  const tls = "LEASEHOLD_TLS_";
+
+  test("are read from the environment", () => {
+    const problems: string[] = [];
+    const environment = {
+      [`${tls}CERT_FILE`]: "/c",
+      [`${tls}KEY_FILE`]: "/k",
+      [`${tls}CLIENT_CA_FILE`]: "/a",
+      [`${tls}CLIENT_AUTH`]: "require",
+    };
+    expect(readTlsFiles(reading(environment), problems)).toEqual({
+      ...{ certFile: "/c", keyFile: "/k", clientCaFile: "/a", isClientCertRequired: true },
+    });
+    expect([problems, readTlsFiles(reading({}), problems)]).toEqual([[], undefined]);
+  });
+
+  test.each([
+    [{ CERT_FILE: "/c" }, "belong together"],
+    [{ KEY_FILE: "/k" }, "belong together"],
+    [{ CLIENT_CA_FILE: "/a" }, "is set without"],
+    [{ CERT_FILE: "/c", KEY_FILE: "/k", CLIENT_AUTH: "require" }, "needs LEASEHOLD_TLS_CLIENT_CA_FILE"],
+    [{ CLIENT_AUTH: "maybe" }, 'must be "request" or "require"'],
+  ])("are refused as %j", (given, words) => {
+    const problems: string[] = [];
+    readTlsFiles(
+      reading(Object.fromEntries(Object.entries(given).map(([name, value]) => [tls + name, value]))),
+      problems,
+    );
+    expect(problems.join("\n")).toContain(words);
+  });
+});
