@@ -1,5 +1,5 @@
 import { createOpenSink } from "./audit/open-sink.ts";
-import { backendTypes } from "./backends/index.ts";
+import { backendTypes, loginMethods } from "./backends/index.ts";
 import { type Config, formatAddress } from "./config.ts";
 import { type BarrierError, createBarrier } from "./core/barrier.ts";
 import { systemClock } from "./core/clock.ts";
@@ -120,6 +120,7 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
       }),
       rootToken: config.rootToken,
       rateLimits: config.rateLimits,
+      loginMethods: loginMethods(),
       openAuditSink: createOpenSink(process.stdout),
       settings: {
         ...engineDefaults,

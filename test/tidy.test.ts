@@ -55,11 +55,12 @@ it("backends, redis and rpc import core and packages, and never each other", () 
       isPackage(name) || isInside("src/core", folder, ...more)(name);
   expect(strayImports("src/backends", isOutside("src/backends"))).toEqual([]);
   expect(strayImports("src/redis", isOutside("src/redis"))).toEqual([]);
+  expect(strayImports("src/audit", isOutside("src/audit"))).toEqual([]);
   expect(strayImports("src/rpc", isOutside("src/rpc", "gen"))).toEqual([]);
 });
 
 it("one backend never imports another", () => {
-  for (const backend of ["aws", "kv"]) {
+  for (const backend of ["approle", "aws", "cert", "jwt", "kv"]) {
     const folder = `src/backends/${backend}`;
     expect(strayImports(folder, (name) => isPackage(name) || isInside("src/core", folder)(name))).toEqual([]);
   }

@@ -1,5 +1,6 @@
 import { auditCommands } from "./audit-commands.ts";
 import type { Command, Flags } from "./command.ts";
+import { loginCommands } from "./login-commands.ts";
 import { policyCommands } from "./policy-commands.ts";
 import { tokenCommands } from "./token-commands.ts";
 
@@ -259,6 +260,7 @@ export const commands: readonly Command[] = [
     details: rekeyDetails,
     run: async (invocation) => (await import("./operator-keys.ts")).operatorRekey(invocation),
   },
+  ...loginCommands,
   ...tokenCommands,
   ...policyCommands,
   ...auditCommands,

@@ -67,6 +67,7 @@ export interface CoreHarness {
     readonly memory?: ObserverMemory;
     readonly keyring?: KeyringKeeper;
     readonly openAuditSink?: OpenAuditSink;
+    readonly loginMethods?: readonly BackendType[];
     /** Backends besides the scripted one. */
     readonly backendTypes?: readonly BackendType[];
   }): Promise<TestServer>;
@@ -126,6 +127,7 @@ export function createCoreHarness(changed: Partial<EngineSettings> = {}): CoreHa
         clock,
         ...(options.memory === undefined ? {} : { memory: options.memory }),
         ...(options.keyring === undefined ? {} : { keyring: options.keyring }),
+        ...(options.loginMethods === undefined ? {} : { loginMethods: options.loginMethods }),
         ...(options.openAuditSink === undefined ? {} : { openAuditSink: options.openAuditSink }),
         isObserveOnly: options.isObserveOnly ?? false,
       });

@@ -43,6 +43,10 @@ export interface TokenOperationsOptions extends TokenIssuerOptions {
   ) => Promise<PathReply>;
 }
 
+/** What an issuer says of a caller ends up in logs and on terminals. */
+const printable = (text: string): string =>
+  text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "_").toWellFormed();
+
 /** Makes the operations on tokens. */
 export function tokenOperations(options: TokenOperationsOptions): Operates<TokenOperationName> {
   const { book, leases, leaseDesk, endLeasesOf } = options;
@@ -99,7 +103,10 @@ export function tokenOperations(options: TokenOperationsOptions): Operates<Token
           { details: { path: fullPath } },
         );
       }
-      const { displayName, policies, metadata, ttlMs, maxTtlMs, usesMax } = login;
+      const { policies, ttlMs, maxTtlMs, usesMax } = login;
+      const displayName = printable(login.displayName);
+      const facts = Object.entries(login.metadata).map(([name, text]) => [printable(name), printable(text)]);
+      const metadata: Record<string, string> = Object.fromEntries(facts);
       const request = { displayName, policies, metadata, ttlMs, maxTtlMs, usesMax, isRenewable: true };
       const [, method = ""] = fullPath.split("/");
       const issued = await issueToken(request, {
