@@ -32,6 +32,8 @@ export interface GrpcServerOptions {
   readonly limits: RpcLimits;
   /** The certificate that the peer with this address and port has proved to hold; none unless told. */
   readonly certificateOf?: CertificateOf;
+  /** Is told of each call of a peer, by its address and port. */
+  readonly onCall?: (peer: string) => void;
 }
 
 /** Finds the certificate of a peer. */
@@ -61,9 +63,13 @@ function serverOptions(limits: RpcLimits) {
   };
 }
 
-function callerOf(call: AnyCall, certificateOf: CertificateOf): Caller {
+function callerOf(
+  call: AnyCall,
+  { certificateOf = noCertificate, onCall }: Pick<GrpcServerOptions, "certificateOf" | "onCall">,
+): Caller {
   const [authorization] = call.metadata.get("authorization");
   const peer = call.getPeer();
+  onCall?.(peer);
   return {
     token: bearerToken(authorization?.toString()),
     peer,
@@ -108,20 +114,17 @@ function codecOf(route: Route, request: Buffer, limits: RpcLimits): Codec<Buffer
 /** The grpc-js handler of an RPC. */
 function handlerOf(
   route: Route,
-  { calls, limits, certificateOf = noCertificate }: Omit<GrpcServerOptions, "services">,
+  options: Omit<GrpcServerOptions, "services">,
 ): UntypedServiceImplementation[string] {
+  const { calls, limits } = options;
   if (route.kind === "stream") {
     return async (call: ByteStreamCall) => {
       const codec = { ...codecOf(route, call.request, limits), onOpen: () => sendHeaders(call) };
-      await writeOutcomes(call, calls.stream(route, callerOf(call, certificateOf), codec));
+      await writeOutcomes(call, calls.stream(route, callerOf(call, options), codec));
     };
   }
   return async (call: ByteCall, callback: sendUnaryData<Buffer>) => {
-    const outcome = await calls.run(
-      route,
-      callerOf(call, certificateOf),
-      codecOf(route, call.request, limits),
-    );
+    const outcome = await calls.run(route, callerOf(call, options), codecOf(route, call.request, limits));
     if (outcome.error === undefined) callback(null, outcome.reply);
     else callback(toGrpcStatus(outcome.error));
   };

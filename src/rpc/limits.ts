@@ -14,6 +14,10 @@ export interface RpcLimits {
   readonly connectionsMax: number;
   /** Connections from one address to one listener at the same time. */
   readonly connectionsPerAddressMax: number;
+  /** gRPC: bytes a second that a connection may send besides its calls: pings, settings and the like. */
+  readonly idleBytesPerSecond: number;
+  /** gRPC: how many bytes beyond that and beyond its calls a connection may have sent before it is cut. */
+  readonly idleBytesMax: number;
   /** gRPC: calls on one connection at the same time. */
   readonly streamsPerConnectionMax: number;
   /** gRPC: memory of one HTTP/2 session, in megabytes. */
@@ -65,6 +69,10 @@ export const defaultRpcLimits: RpcLimits = {
   connectionsMax: 1000,
   // One host, or one proxy in front of many, must not take all of them.
   connectionsPerAddressMax: 250,
+  // A busy client's window updates, settings and pings need a hundredth of it.
+  idleBytesPerSecond: 128 * 1024,
+  // All streams of a connection may be sending their longest message before the first of them counts as a call, twice over.
+  idleBytesMax: 32 * 1024 * 1024,
   // HTTP/2 recommends at least 100 (RFC 9113, 6.5.2); more would only queue in this process.
   streamsPerConnectionMax: 256,
   // All streams of a connection with a full 64 kB flow control window each.

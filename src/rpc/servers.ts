@@ -1,4 +1,5 @@
 import type { Handle } from "../core/requests.ts";
+import { createByteWatch } from "./byte-watch.ts";
 import { Calls } from "./calls.ts";
 import { GrpcServer } from "./grpc-server.ts";
 import { HttpServer } from "./http-server.ts";
@@ -69,9 +70,11 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
   const tls = options.tls && createTlsListeners(options.tls, log);
   const grpcTls = tls?.add({ protocols: ["h2"], onSecure: (socket) => grpcServer.accept(socket) });
   const httpTls = tls?.add({ protocols: ["http/1.1"], onSecure: (socket) => httpServer.accept(socket) });
-  const grpcServer = new GrpcServer({ services, calls, limits, ...certificatesOf(grpcTls) });
+  const watch = createByteWatch(limits);
+  const { noteCall: onCall } = watch;
+  const grpcServer = new GrpcServer({ services, calls, limits, onCall, ...certificatesOf(grpcTls) });
   const httpServer = new HttpServer({ ...options, services, calls, limits, ...certificatesOf(httpTls) });
-  const open = (name: string, address: ListenAddress, server: GrpcServer | HttpServer | TlsServer) =>
+  const open = (name: string, address: ListenAddress, server: Pick<HttpServer, "accept">) =>
     Listener.open({ ...limits, ...address, name, accept: (socket) => server.accept(socket) });
 
   const close = (...listeners: readonly Listener[]) => {
@@ -79,6 +82,7 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
       listener.stopAccepting();
       listener.destroyAll();
     }
+    watch.close();
     tls?.close();
     grpcServer.close();
     httpServer.close();
@@ -86,7 +90,12 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
 
   const opened: Listener[] = [];
   try {
-    const grpc = await open("gRPC", options.grpcAddress, grpcTls ?? grpcServer);
+    const grpc = await open("gRPC", options.grpcAddress, {
+      accept(socket) {
+        watch.add(socket);
+        (grpcTls ?? grpcServer).accept(socket);
+      },
+    });
     opened.push(grpc);
     const http = await open("HTTP", options.httpAddress, httpTls ?? httpServer);
     return {
