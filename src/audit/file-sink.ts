@@ -1,10 +1,7 @@
-import { type FileHandle, open } from "node:fs/promises";
 import { isAbsolute } from "node:path";
 import type { AuditSink } from "../core/audit/audit-sink.ts";
-import { CoreError } from "../core/errors.ts";
 import { invalidField } from "../core/field.ts";
-
-const ownerOnly = 0o600;
+import { appendLines, type LogFile, openLogFile } from "./log-file.ts";
 
 /**
  * Opens a file to write audit lines to: appended, readable by its owner alone, and on the disk before a write is over. A file that
@@ -13,31 +10,39 @@ const ownerOnly = 0o600;
 export async function openFileSink(path: string): Promise<AuditSink> {
   if (!isAbsolute(path))
     throw invalidField("path", "must be an absolute path, such as /var/log/leasehold/audit.log.");
-  const openFile = () => open(path, "a", ownerOnly);
-  let file: FileHandle = await openFile().catch((error: NodeJS.ErrnoException) => {
+  let file: LogFile = await openLogFile(path).catch((error: NodeJS.ErrnoException) => {
     throw invalidField(
       "path",
-      `cannot be written to (${error.code ?? error.message}). Its folder must exist, and belong to the server's user.`,
+      `cannot be written to (${error.code ?? error.message}). It must be a file of its own, in a folder that exists, and belong to the server's user.`,
     );
   });
+  /** The write under way: the file it goes to is closed after it. */
+  let writing: Promise<unknown> = Promise.resolve();
 
   const reopen = async (): Promise<void> => {
-    const next = await openFile();
+    const next = await openLogFile(path);
     const before = file;
     file = next;
-    await before.close();
+    // Not waited for: a write that hangs must not keep others from the new file.
+    void writing.then(() => before.handle.close()).catch(() => {});
+  };
+
+  const write = async (lines: string): Promise<void> => {
+    // Writing to a file that nobody can find any more would look like success.
+    if ((await file.handle.stat()).nlink === 0) await reopen();
+    await appendLines(file, lines);
   };
 
   return {
     reopen,
-    async write(lines) {
-      // Writing to a file that nobody can find any more would look like success.
-      if ((await file.stat()).nlink === 0) await reopen();
-      const { bytesWritten } = await file.write(lines);
-      if (bytesWritten !== Buffer.byteLength(lines))
-        throw new CoreError("AUDIT_UNAVAILABLE", `The file took ${bytesWritten} bytes only.`);
-      await file.datasync();
+    write(lines) {
+      const written = write(lines);
+      writing = written.catch(() => {});
+      return written;
     },
-    close: () => file.close(),
+    async close() {
+      await writing;
+      await file.handle.close();
+    },
   };
 }

@@ -41,6 +41,8 @@ export async function openSyslogSink(text: string): Promise<AuditSink> {
 function openDatagrams({ host, port }: { readonly host: string; readonly port: number }): AuditSink {
   const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
   socket.unref();
+  // Each line hears of its own failure; without a listener the process would end.
+  socket.on("error", () => {});
   const send = (line: string): Promise<void> =>
     new Promise((resolve, reject) => {
       socket.send(message(line, hostname()), port, host, (error) => (error ? reject(error) : resolve()));
@@ -73,8 +75,9 @@ async function openStream(address: Exclude<Address, { readonly kind: "udp" }>): 
       });
     });
 
+  /** What was written before still goes out. */
   const close = async (): Promise<void> => {
-    open?.destroy();
+    open?.end();
     open = undefined;
   };
 

@@ -27,12 +27,12 @@ describe("a file as an audit sink", () => {
   const text = (name = "audit.log") => readFile(join(dir, name), "utf8");
 
   test("is appended to, and readable by its owner alone", async () => {
-    for (const line of ["one\n", "two\n"]) {
+    for (const line of ['{"n":1}\n', '{"n":2}\n']) {
       const sink = await openFile();
       await sink.write(line);
       await sink.close();
     }
-    expect(await text()).toBe("one\ntwo\n");
+    expect(await text()).toBe('{"n":1}\n{"n":2}\n');
     expect((await stat(join(dir, "audit.log"))).mode & 0o777).toBe(0o600);
   });
 
