@@ -94,9 +94,13 @@ describe("A slot that moves to another master", () => {
     const { first, second, third } = nodesOf(cluster);
     const accessor = await mountOn(second);
     const slot = Number(await first.send("CLUSTER", "KEYSLOT", `{${accessor}}`));
+    const before: NewLease[] = [];
+    for (let count = 0; count < 60; count++) {
+      const lease = leaseOf(accessor, await store.nowMs());
+      expect(await store.begin(lease)).toBe("begun");
+      before.push(lease);
+    }
     const nowMs = await store.nowMs();
-    const before = Array.from({ length: 60 }, () => leaseOf(accessor, nowMs));
-    for (const lease of before) expect(await store.begin(lease)).toBe("begun");
     const short = leaseOf(accessor, nowMs, { graceEndsAtMs: nowMs + 2_000 });
     await store.begin(short);
 

@@ -1,14 +1,19 @@
 import { randomBytes } from "node:crypto";
-import { CoreError, quote } from "../errors.ts";
+import { type Clock, startTimeout } from "../clock.ts";
+import { CoreError, hasCode, quote } from "../errors.ts";
 import { invalidField } from "../field.ts";
 import { isJsonObject, type JsonObject } from "../json.ts";
 import type { MountStorage } from "../mount-storage.ts";
+import { untilAborted } from "../until-aborted.ts";
+import { noticeLine } from "./audit-entry.ts";
 import type { AuditLog, OpenSink } from "./audit-log.ts";
-import { type AuditSinkSettings, auditSinkTypes, type OpenAuditSink } from "./audit-sink.ts";
+import { type AuditSink, type AuditSinkSettings, auditSinkTypes, type OpenAuditSink } from "./audit-sink.ts";
 import { createSinkHash, saltBytes } from "./sink-hash.ts";
 
 const namePattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 const sinksMax = 16;
+/** How long a sink may take to open, and for its first line, in milliseconds: others wait meanwhile. */
+const openMsMax = 2000;
 
 /** A sink as it is listed. */
 export interface AuditView extends AuditSinkSettings {
@@ -19,7 +24,10 @@ export interface AuditView extends AuditSinkSettings {
 
 /** Which sinks there are, on all servers. Every method rejects with `STORAGE_UNAVAILABLE` where the storage is away. */
 export interface AuditBook {
-  /** Opens a sink and writes to it from now on, on every server within a second. Throws `INVALID_FIELD`. */
+  /**
+   * Opens a sink, writes a first line to it, and uses it from now on, on every server within a second. Throws `INVALID_FIELD`: a
+   * sink that takes nothing would have every later call refused, the one that disables it among them.
+   */
   enable(name: string, settings: AuditSinkSettings): Promise<void>;
   /** Throws `NO_SUCH_AUDIT`. */
   disable(name: string): Promise<void>;
@@ -42,87 +50,149 @@ export function createAuditBook(options: {
   readonly storage: MountStorage;
   readonly log: AuditLog;
   readonly openSink: OpenAuditSink;
+  readonly clock: Clock;
   readonly tell: (name: string, error: unknown) => void;
 }): AuditBook {
-  const { storage, log, openSink, tell } = options;
+  const { storage, log, openSink, clock, tell } = options;
   const held = new Map<string, Held>();
+  /** Sinks that could not be opened, as was told once. */
+  const unopened = new Set<string>();
+  let last: Promise<unknown> = Promise.resolve();
+
+  /** One change after the other: two at a time would open a sink twice, and lose one of the two. */
+  const inTurn = <Result>(work: () => Promise<Result>): Promise<Result> => {
+    const result = last.then(work);
+    last = result.catch(() => {});
+    return result;
+  };
+
+  const inTime = async <Result>(work: Promise<Result>): Promise<Result> => {
+    const limit = startTimeout(clock, openMsMax);
+    try {
+      return await untilAborted(work, limit.signal);
+    } finally {
+      limit.stop();
+    }
+  };
+
+  /** Opens a sink, but does not wait for ever: what comes of it later is closed. */
+  const openInTime = async (settings: AuditSinkSettings): Promise<AuditSink> => {
+    const opening = openSink(settings);
+    try {
+      return await inTime(opening);
+    } catch (error) {
+      opening.then((late) => late.close()).catch(() => {});
+      throw error;
+    }
+  };
 
   const read = async (name: string): Promise<JsonObject> => {
     const stored = await storage.get(entryOf(name));
     if (stored) return stored;
-    throw new CoreError(
-      "NO_SUCH_AUDIT",
-      `There is no audit sink ${quote(name)}. List them with "audit list".`,
-      {
-        details: { audit: name.slice(0, 64) },
-      },
-    );
+    throw noSuchAudit(name);
   };
 
-  const open = async (name: string, stored: JsonObject): Promise<Held> => {
-    const salt = Buffer.from(String(stored.salt), "base64");
-    const text = JSON.stringify(stored);
+  const open = async (name: string, stored: JsonObject | BrokenEntry): Promise<Held> => {
+    const text = textOf(stored);
     try {
-      return { sink: await openSink(settingsOf(stored)), salt, text };
+      if (stored instanceof BrokenEntry) throw stored.cause;
+      const salt = Buffer.from(String(stored.salt), "base64");
+      const sink = await openInTime(settingsOf(stored));
+      unopened.delete(name);
+      return { sink, salt, text };
     } catch (error) {
-      tell(name, error);
-      return { sink: undefined, salt, text };
+      if (!unopened.has(name)) tell(name, error);
+      unopened.add(name);
+      // Nothing is ever written with this salt: a sink that is not open writes nothing.
+      return { sink: undefined, salt: randomBytes(saltBytes), text };
     }
   };
 
-  const drop = (name: string): void => {
-    const sink = held.get(name)?.sink;
-    held.delete(name);
-    // Lines that are on their way are written first: whoever waits for them has been let go by then.
-    sink?.close().catch((error: unknown) => tell(name, error));
+  /** An entry that does not open stands for a sink that cannot write: who can edit it must not turn the audit off by that. */
+  const readEntry = async (name: string): Promise<JsonObject | BrokenEntry | undefined> => {
+    try {
+      return await storage.get(entryOf(name));
+    } catch (error) {
+      if (hasCode(error, "DATA_CORRUPTED")) return new BrokenEntry(error);
+      throw error;
+    }
   };
 
-  const follow = async (): Promise<void> => {
+  /** Writes to the sinks that are held, and closes others once what waits for them is written. */
+  const useHeld = (dropped: readonly (readonly [string, Held])[]): void => {
+    void log.use(new Map(held)).then(() => {
+      for (const [name, { sink }] of dropped) sink?.close().catch((error: unknown) => tell(name, error));
+    });
+  };
+
+  const followNow = async (): Promise<void> => {
     const names = await storage.list("audit/");
-    const stored = await Promise.all(
-      names.map(async (name) => [name, await storage.get(entryOf(name))] as const),
-    );
+    const stored = await Promise.all(names.map(async (name) => [name, await readEntry(name)] as const));
     const wanted = new Map(stored.flatMap(([name, entry]) => (entry ? [[name, entry] as const] : [])));
-    const gone = [...held.keys()].filter((name) => !wanted.has(name));
-    for (const [name, entry] of wanted) {
-      const before = held.get(name);
-      const isSame = before?.text === JSON.stringify(entry);
-      if (isSame && before?.sink) continue;
-      if (before && !isSame) drop(name);
-      held.set(name, await open(name, entry));
+    const isKept = ([name, { text }]: readonly [string, Held]): boolean => {
+      const entry = wanted.get(name);
+      return entry !== undefined && text === textOf(entry);
+    };
+    const dropped = [...held].filter((each) => !isKept(each));
+    for (const [name] of dropped) {
+      held.delete(name);
+      unopened.delete(name);
     }
-    log.use(new Map([...held].filter(([name]) => wanted.has(name))));
-    for (const name of gone) drop(name);
+    const missing = [...wanted].filter(([name]) => held.get(name)?.sink === undefined);
+    // Side by side, since each may take its time.
+    const opened = await Promise.all(
+      missing.map(async ([name, entry]) => [name, await open(name, entry)] as const),
+    );
+    for (const [name, each] of opened) held.set(name, each);
+    if (dropped.length > 0 || opened.length > 0) useHeld(dropped);
+  };
+
+  /** Tried before anybody relies on it. */
+  const tryOut = async (name: string, settings: AuditSinkSettings): Promise<void> => {
+    try {
+      const sink = await openInTime(settings);
+      const first = sink.write(noticeLine(clock.nowMs(), name, { notice: "enabled" }));
+      // Not waited for where the first line hangs.
+      void first.catch(() => {}).then(() => sink.close().catch(() => {}));
+      await inTime(first);
+    } catch (error) {
+      if (hasCode(error, "INVALID_FIELD")) throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      throw invalidField("type", `is of a sink that takes no line: ${why}`);
+    }
+  };
+
+  const enable: AuditBook["enable"] = async (name, settings) => {
+    if (!namePattern.test(name))
+      throw invalidField(
+        "name",
+        `must be lower-case letters, digits, ".", "_" and "-", at most 64; not ${quote(name)}.`,
+      );
+    const names = await storage.list("audit/");
+    if (names.includes(name))
+      throw invalidField(
+        "name",
+        `${quote(name)} is in use. Disable that sink first, or choose another name.`,
+      );
+    if (names.length >= sinksMax)
+      throw invalidField("name", `is one too many: ${sinksMax} sinks are allowed.`);
+    await tryOut(name, settings);
+    const salt = randomBytes(saltBytes).toString("base64");
+    await storage.put(entryOf(name), { type: settings.type, options: { ...settings.options }, salt });
+    await followNow();
+  };
+
+  const disable: AuditBook["disable"] = async (name) => {
+    // Asked of the names, so that one whose entry does not open can be disabled as well.
+    if (!(await storage.list("audit/")).includes(name)) throw noSuchAudit(name);
+    await storage.delete(entryOf(name));
+    await followNow();
   };
 
   return {
-    follow,
-    async enable(name, settings) {
-      if (!namePattern.test(name))
-        throw invalidField(
-          "name",
-          `must be lower-case letters, digits, ".", "_" and "-", at most 64; not ${quote(name)}.`,
-        );
-      const names = await storage.list("audit/");
-      if (names.includes(name))
-        throw invalidField(
-          "name",
-          `${quote(name)} is in use. Disable that sink first, or choose another name.`,
-        );
-      if (names.length >= sinksMax)
-        throw invalidField("name", `is one too many: ${sinksMax} sinks are allowed.`);
-      // Tried before anybody relies on it.
-      const sink = await openSink(settings);
-      await sink.close();
-      const salt = randomBytes(saltBytes).toString("base64");
-      await storage.put(entryOf(name), { type: settings.type, options: { ...settings.options }, salt });
-      await follow();
-    },
-    async disable(name) {
-      await read(name);
-      await storage.delete(entryOf(name));
-      await follow();
-    },
+    follow: () => inTurn(followNow),
+    enable: (name, settings) => inTurn(() => enable(name, settings)),
+    disable: (name) => inTurn(() => disable(name)),
     async list() {
       const names = await storage.list("audit/");
       return await Promise.all(
@@ -138,11 +208,32 @@ export function createAuditBook(options: {
       return createSinkHash(Buffer.from(String(salt), "base64"))(value);
     },
     async close() {
-      log.use(new Map());
+      await log.use(new Map());
       await Promise.all([...held.values()].map(({ sink }) => sink?.close().catch(() => {})));
       held.clear();
     },
   };
+}
+
+/** An entry that is stored, and does not open. */
+class BrokenEntry {
+  readonly cause: unknown;
+  constructor(cause: unknown) {
+    this.cause = cause;
+  }
+}
+
+const textOf = (entry: JsonObject | BrokenEntry): string =>
+  entry instanceof BrokenEntry ? "" : JSON.stringify(entry);
+
+function noSuchAudit(name: string): CoreError {
+  return new CoreError(
+    "NO_SUCH_AUDIT",
+    `There is no audit sink ${quote(name)}. List them with "audit list".`,
+    {
+      details: { audit: name.slice(0, 64) },
+    },
+  );
 }
 
 const entryOf = (name: string): string => `audit/${name}`;

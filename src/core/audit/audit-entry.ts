@@ -2,7 +2,7 @@ import type { Caller } from "../caller.ts";
 import { CoreError } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
 import type { RequestContext } from "../requests.ts";
-import { auditFacts } from "./audit-facts.ts";
+import { auditFacts, clearText } from "./audit-facts.ts";
 import type { SinkHash } from "./sink-hash.ts";
 
 /** What is being done, and by whom. */
@@ -27,6 +27,23 @@ export interface AuditEntry {
 
 /** A call with more values is written with one digest for them all. */
 const valuesMax = 1000;
+/** The same where nobody is known: a digest takes far more room than a short value, and anybody can send those. */
+const strangersValuesMax = 20;
+
+/** What is written to a sink about itself; `lost` says how many lines before it could not be written. */
+export type SinkNotice = { readonly notice: "enabled" } | { readonly notice: "lost"; readonly lines: number };
+
+/** A notice as a line of JSON, with a newline at its end. */
+export function noticeLine(atMs: number, sink: string, notice: SinkNotice): string {
+  return `${JSON.stringify({ time: new Date(atMs).toISOString(), type: "notice", sink, ...notice })}\n`;
+}
+
+/** Details are no secrets, and may repeat a text of any length that was sent. */
+function errorFacts(error: unknown): JsonObject {
+  if (!(error instanceof CoreError)) return { error: "INTERNAL" };
+  const details = Object.entries(error.details).map(([name, value]) => [name, clearText(value)] as const);
+  return { error: error.code, ...(details.length > 0 && { error_details: Object.fromEntries(details) }) };
+}
 
 function callerFacts({ id, name, policies, metadata }: Caller): JsonObject {
   return { id, name, policies: [...policies], metadata: { ...metadata } };
@@ -36,7 +53,7 @@ function callerFacts({ id, name, policies, metadata }: Caller): JsonObject {
 export function auditLine(entry: AuditEntry, hash: SinkHash): string {
   const { type, atMs, call, output, error } = entry;
   const { operation, input, context, caller } = call;
-  const options = { hash, valuesMax };
+  const options = { hash, valuesMax: caller ? valuesMax : strangersValuesMax };
   return `${JSON.stringify({
     time: new Date(atMs).toISOString(),
     type,
@@ -45,7 +62,7 @@ export function auditLine(entry: AuditEntry, hash: SinkHash): string {
     ...(caller && { caller: callerFacts(caller) }),
     peer: context.peer,
     input: auditFacts(input, options),
-    ...(output && { output: auditFacts(output, options) }),
-    ...(error !== undefined && { error: error instanceof CoreError ? error.code : "INTERNAL" }),
+    ...(output && { output: auditFacts(output, { hash, valuesMax }) }),
+    ...(error !== undefined && errorFacts(error)),
   })}\n`;
 }

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { CoreError } from "../errors.ts";
-import { type AuditEntry, auditLine } from "./audit-entry.ts";
+import { type AuditEntry, auditLine, noticeLine } from "./audit-entry.ts";
 import type { AuditSink } from "./audit-sink.ts";
 import { createSinkHash, type SinkHash } from "./sink-hash.ts";
 import { createSinkQueue, type SinkQueue } from "./sink-queue.ts";
@@ -18,8 +18,8 @@ export interface AuditLog {
   isOn(): boolean;
   /** Resolves once at least one sink has the entry; at once where there is no sink. Rejects with `AUDIT_UNAVAILABLE`. */
   write(entry: AuditEntry): Promise<void>;
-  /** Writes to these sinks from now on. */
-  use(sinks: ReadonlyMap<string, OpenSink>): void;
+  /** Writes to these sinks from now on. Resolves once nothing waits any more for those that are not among them. */
+  use(sinks: ReadonlyMap<string, OpenSink>): Promise<void>;
   /** Has all sinks open anew what they write to. */
   reopen(): Promise<void>;
 }
@@ -62,13 +62,17 @@ export function createAuditLog(options: {
         throw new CoreError("AUDIT_UNAVAILABLE", words[entry.type], { cause });
       }
     },
-    use(sinks) {
+    async use(sinks) {
       const before = new Map(inUse.map((each) => [each.name, each]));
       inUse = [...sinks].map(([name, { sink, salt }]) => {
         const known = before.get(name);
         if (known && known.sink === sink) return known;
-        return { name, sink, hash: createSinkHash(salt), queue: sink && createSinkQueue(sink, clock) };
+        const lostLine = (lines: number) => noticeLine(clock.nowMs(), name, { notice: "lost", lines });
+        const queue = sink && createSinkQueue({ sink, clock, lostLine });
+        return { name, sink, hash: createSinkHash(salt), queue };
       });
+      const isDropped = (each: SinkInUse) => !inUse.includes(each);
+      await Promise.all([...before.values()].filter(isDropped).map(({ queue }) => queue?.idle()));
     },
     async reopen() {
       await Promise.all(

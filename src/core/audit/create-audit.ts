@@ -29,7 +29,7 @@ export function createAudit(options: {
     telemetry.backgroundFailed(`writing to the audit sink "${name}"`, error);
   const log = createAuditLog({ clock, tell });
   return {
-    book: createAuditBook({ storage, log, openSink, tell }),
+    book: createAuditBook({ storage, log, openSink, clock, tell }),
     auditor: createAuditor({ log, nowMs: () => clock.nowMs() }),
     reopen: log.reopen,
   };

@@ -70,7 +70,8 @@ describe("the audit", () => {
   test("writes a call down before it is carried out, and its answer before it leaves", async () => {
     await enable("a");
     const { lease } = await server.issue();
-    const [answer, request, response] = entries("a");
+    const [first, answer, request, response] = entries("a");
+    expect(first).toMatchObject({ type: "notice", notice: "enabled", sink: "a" });
     expect(answer).toMatchObject({ type: "response", operation: "enableAudit" });
     expect(request).toMatchObject({
       type: "request",
