@@ -35,8 +35,17 @@ export async function openLogFile(path: string): Promise<LogFile> {
   }
 }
 
-/** Appends lines, and brings them to the disk. */
-export async function appendLines(file: LogFile, lines: string): Promise<void> {
+/** The part of a file that is appended to. */
+export interface Appendable {
+  readonly handle: {
+    write(bytes: Buffer, offset: number): Promise<{ readonly bytesWritten: number }>;
+    datasync(): Promise<void>;
+  };
+  isTorn: boolean;
+}
+
+/** Appends lines, and brings them to the disk. Throws what the system says; lines that were written by then stay. */
+export async function appendLines(file: Appendable, lines: string): Promise<void> {
   const bytes = Buffer.from(file.isTorn ? `\n${lines}` : lines);
   let done = 0;
   try {

@@ -1,4 +1,5 @@
 import { waitUntilMs } from "./answer-time.ts";
+import type { Caller } from "./caller.ts";
 import { CoreError, quote } from "./errors.ts";
 import type { LeaseDesk } from "./lease-desk.ts";
 import type { LeaseQuery } from "./lease-query.ts";
@@ -48,7 +49,8 @@ export function leaseOperations(options: LeaseOperationsOptions): Operates<Lease
     forgetLease: async ({ leaseId, isForced }, { signal, deadlineMs }) => ({
       leftBehind: await leaseDesk.forget(leaseId, { isForced, signal, deadlineMs }),
     }),
-    watchLeases: (input, context) => options.watcher.watch(input, context),
+    watchLeases: async (input, context, caller) =>
+      whileGood(await options.watcher.watch(input, context), caller, nowMs),
     async revokePrefix({ prefix }, { signal, deadlineMs }) {
       // A folder, so that "aws/creds/deploy" does not take the leases of "aws/creds/deploy-eu" along.
       const folder = `${normalizeRequestPath(prefix)}/`;
@@ -63,6 +65,44 @@ export function leaseOperations(options: LeaseOperationsOptions): Operates<Lease
       return {
         revoked: outcomes.reduce((sum, outcome) => sum + outcome.revoked, 0),
         pending: outcomes.reduce((sum, outcome) => sum + outcome.pending, 0),
+      };
+    },
+  };
+}
+
+/** How long a token is believed to be good, in milliseconds. */
+const believedMs = 700;
+
+/** The events, until the token of whoever watches has ended: none of them is told later than that. */
+function whileGood<Event>(
+  events: AsyncIterable<Event>,
+  { isStillGood }: Caller,
+  nowMs: () => number,
+): AsyncIterable<Event> {
+  if (!isStillGood) return events;
+  return {
+    [Symbol.asyncIterator]() {
+      const source = events[Symbol.asyncIterator]();
+      let askedAtMs = nowMs();
+      const end = async (): Promise<IteratorResult<Event>> => {
+        await source.return?.();
+        return { done: true, value: undefined };
+      };
+      return {
+        return: end,
+        async next() {
+          const event = await source.next();
+          if (event.done === true || nowMs() - askedAtMs <= believedMs) return event;
+          if (!(await isStillGood())) {
+            await end();
+            throw new CoreError(
+              "UNAUTHENTICATED",
+              "The token has ended, and with it the stream. Log in again.",
+            );
+          }
+          askedAtMs = nowMs();
+          return event;
+        },
       };
     },
   };

@@ -46,9 +46,17 @@ export function logCall(log: Log, end: CallEnd): void {
   if (error?.errorCode === "INTERNAL") log.error({ ...facts, err: thrown }, "call failed");
   else if (error?.errorCode === "DATA_CORRUPTED")
     log.error({ ...facts, problem: error.message }, "call found what somebody has changed in redis");
+  else if (error?.errorCode === "LOGIN_FAILED")
+    // Its caller is told nothing of why.
+    log.info({ ...facts, why: causeOf(thrown) }, "login refused");
   else if (isStream) log.info(facts, "stream ended");
   else if (error === undefined) log.debug(facts, "call finished");
   else log.info(facts, "call refused");
+}
+
+function causeOf(thrown: unknown): string | undefined {
+  const cause = thrown instanceof Error ? thrown.cause : undefined;
+  return cause instanceof Error ? cause.message : undefined;
 }
 
 /** Writes what a handler threw after its call had ended, where that is a bug. */

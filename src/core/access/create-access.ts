@@ -95,9 +95,10 @@ export function createAccess(options: AccessOptions): Access {
       secretType: tokens.secretType,
       tokenMount: async () => (await mounts.find(tokenMountPath)).mount,
       async logIn(input, context) {
-        // Whoever has no token yet reaches login methods and nothing else.
-        const { mount } = await mounts.find(input.path);
-        if (!mount.isBuiltIn || !/^auth\/[^/]+\/login$/.test(input.path)) throw noLogin(input.path);
+        // Whoever has no token yet reaches login methods and nothing else, and learns of no mount.
+        const isLogin = /^auth\/[^/]+\/login$/.test(input.path);
+        const mount = mounts.all().find(({ path }) => isLogin && `${path}/login` === input.path);
+        if (!mount?.isBuiltIn || mount.path === tokenMountPath) throw noLogin(input.path);
         return (await callPath("write", input, context, stranger)).answer;
       },
     }),

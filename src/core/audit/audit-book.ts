@@ -55,7 +55,7 @@ export function createAuditBook(options: {
 }): AuditBook {
   const { storage, log, openSink, clock, tell } = options;
   const held = new Map<string, Held>();
-  /** Sinks that could not be opened, as was told once. */
+  /** Sinks that could not be opened, or whose entry does not open, as was told once. */
   const unopened = new Set<string>();
   let last: Promise<unknown> = Promise.resolve();
 
@@ -86,6 +86,11 @@ export function createAuditBook(options: {
     }
   };
 
+  const tellOnce = (name: string, error: unknown): void => {
+    if (!unopened.has(name)) tell(name, error);
+    unopened.add(name);
+  };
+
   const read = async (name: string): Promise<JsonObject> => {
     const stored = await storage.get(entryOf(name));
     if (stored) return stored;
@@ -101,14 +106,16 @@ export function createAuditBook(options: {
       unopened.delete(name);
       return { sink, salt, text };
     } catch (error) {
-      if (!unopened.has(name)) tell(name, error);
-      unopened.add(name);
+      tellOnce(name, error);
       // Nothing is ever written with this salt: a sink that is not open writes nothing.
       return { sink: undefined, salt: randomBytes(saltBytes), text };
     }
   };
 
-  /** An entry that does not open stands for a sink that cannot write: who can edit it must not turn the audit off by that. */
+  /**
+   * An entry that does not open stands for a sink that cannot write, and one that is in use stays in use: who can edit it must not
+   * turn the audit off by that.
+   */
   const readEntry = async (name: string): Promise<JsonObject | BrokenEntry | undefined> => {
     try {
       return await storage.get(entryOf(name));
@@ -125,19 +132,23 @@ export function createAuditBook(options: {
     });
   };
 
-  const followNow = async (): Promise<void> => {
+  /** `disabled` is the sink that is known to be disabled by this server. */
+  const followNow = async (disabled?: string): Promise<void> => {
     const names = await storage.list("audit/");
     const stored = await Promise.all(names.map(async (name) => [name, await readEntry(name)] as const));
     const wanted = new Map(stored.flatMap(([name, entry]) => (entry ? [[name, entry] as const] : [])));
     const isKept = ([name, { text }]: readonly [string, Held]): boolean => {
       const entry = wanted.get(name);
-      return entry !== undefined && text === textOf(entry);
+      return entry instanceof BrokenEntry || (entry !== undefined && text === textOf(entry));
     };
     const dropped = [...held].filter((each) => !isKept(each));
     for (const [name] of dropped) {
+      if (name !== disabled && !wanted.has(name)) tell(name, noLongerStored());
       held.delete(name);
       unopened.delete(name);
     }
+    for (const [name, entry] of wanted)
+      if (entry instanceof BrokenEntry && held.has(name)) tellOnce(name, entry.cause);
     const missing = [...wanted].filter(([name]) => held.get(name)?.sink === undefined);
     // Side by side, since each may take its time.
     const opened = await Promise.all(
@@ -186,11 +197,11 @@ export function createAuditBook(options: {
     // Asked of the names, so that one whose entry does not open can be disabled as well.
     if (!(await storage.list("audit/")).includes(name)) throw noSuchAudit(name);
     await storage.delete(entryOf(name));
-    await followNow();
+    await followNow(name);
   };
 
   return {
-    follow: () => inTurn(followNow),
+    follow: () => inTurn(() => followNow()),
     enable: (name, settings) => inTurn(() => enable(name, settings)),
     disable: (name) => inTurn(() => disable(name)),
     async list() {
@@ -225,6 +236,13 @@ class BrokenEntry {
 
 const textOf = (entry: JsonObject | BrokenEntry): string =>
   entry instanceof BrokenEntry ? "" : JSON.stringify(entry);
+
+/** It looks the same when another server disables a sink and when somebody deletes its entry, so that a person should hear of it. */
+function noLongerStored(): Error {
+  return new Error(
+    "It is closed, since it is not stored any more: another server has disabled it, or somebody has deleted it from the storage.",
+  );
+}
 
 function noSuchAudit(name: string): CoreError {
   return new CoreError(

@@ -96,9 +96,9 @@ export function clearText(text: string): string {
 function valuesLeft(item: unknown, left: number, isFree = false): number {
   if (typeof item !== "object" || item === null || item instanceof Uint8Array) return left - 1;
   if (Array.isArray(item) && !isFree && item.length > itemsMax) return left - 1;
-  let rest = left;
+  let rest = left - 1;
   for (const [name, member] of Object.entries(item)) {
-    rest = valuesLeft(member, rest - 1, isFree || freeNames.has(name));
+    rest = valuesLeft(member, rest, isFree || freeNames.has(name));
     if (rest <= 0) return rest;
   }
   return rest;

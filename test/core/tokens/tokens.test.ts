@@ -182,3 +182,21 @@ test("a book of tokens brings back nothing that was disarmed while it was used",
   expect(await book.useOnce("digest")).toBeUndefined();
   expect(entries.size).toBe(0);
 });
+
+test("a stream of events tells nothing more once its token has ended", async () => {
+  await writePolicy(server, "watch", { "sys/leases/watch/*": ["read"] });
+  const { token, view } = await createToken(server, { policies: ["watch"] });
+  const ending = new AbortController();
+  const watching = { prefix: "scripted/", resumeToken: "" };
+  const events = (await server.ask("watchLeases", watching, { token, signal: ending.signal }))[
+    Symbol.asyncIterator
+  ]();
+  await server.issue();
+  expect((await harness.clock.advanceUntil(events.next())).value).toMatchObject({ kind: "issued" });
+  await server.ask("revokeToken", { accessor: view.accessor });
+  await harness.clock.advance(1000);
+  const next = events.next();
+  await server.issue();
+  await expect(harness.clock.advanceUntil(next)).rejects.toMatchObject(unauthenticated);
+  ending.abort();
+});
