@@ -10,7 +10,7 @@ export const auditCommands: readonly Command[] = [
     flags: {
       name: { value: "NAME", summary: "name of the sink; its type where not given" },
       path: { value: "FILE", summary: "file of a sink of the type file, as the server sees it" },
-      address: { value: "ADDRESS", summary: "syslog: tcp://host:port, udp://host:port or unix:/path" },
+      "syslog-address": { value: "ADDRESS", summary: "tcp://host:port, udp://host:port or unix:/path" },
     },
     summary: "Write every call and its answer to a sink: file, stdout or syslog.",
     details:

@@ -8,14 +8,20 @@ import { tableLines } from "./output.ts";
 
 const types = ["file", "stdout", "syslog"];
 
+/** Each option of a sink, and its flag: `--address` alone is where the server is. */
+const optionFlags = [
+  ["path", "path"],
+  ["address", "syslog-address"],
+] as const;
+
 /** `leasehold audit enable TYPE`. */
 export async function enable(invocation: Invocation): Promise<number> {
   const type = invocation.arg("TYPE");
   if (!types.includes(type)) throw new UsageError(`TYPE is "${type}"; it must be one of ${types.join(", ")}`);
   const name = flagValue(invocation, "name") ?? type;
   const options = Object.fromEntries(
-    ["path", "address"].flatMap((key) => {
-      const value = flagValue(invocation, key);
+    optionFlags.flatMap(([key, flag]) => {
+      const value = flagValue(invocation, flag);
       return value === undefined ? [] : [[key, value]];
     }),
   );

@@ -15,7 +15,9 @@ export async function login(invocation: Invocation): Promise<number> {
       `--method must be one of ${methods.join(", ")}${method === undefined ? "" : `, not "${method}"`}`,
     );
   const data = await identity(invocation, method);
-  const issued = await withSession(invocation, (session) =>
+  // A token that is set is of no use here, and one that has ended may still be.
+  const withoutToken = { ...invocation, settings: () => ({ ...invocation.settings(), token: undefined }) };
+  const issued = await withSession(withoutToken, (session) =>
     session.call(AuthService.method.login, { path: `auth/${method}/login`, data }, { doing: "logging in" }),
   );
   showIssuedToken(invocation, issued);
@@ -36,8 +38,5 @@ async function identity(invocation: Invocation, method: string): Promise<Record<
   if (method === "jwt") return { role, jwt: await secret("jwt") };
   const roleId = flagValue(invocation, "role-id");
   if (roleId === undefined) throw new UsageError("--role-id is missing; approle needs it");
-  return {
-    role_id: roleId,
-    ...(invocation.flags.has("secret-id") && { secret_id: await secret("secret-id") }),
-  };
+  return { role_id: roleId, secret_id: await secret("secret-id") };
 }

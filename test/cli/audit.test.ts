@@ -1,6 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { AuditService } from "../../gen/leasehold/v1/audit_pb.ts";
+import { commands, globalFlags } from "../../src/cli/commands.ts";
 import { FakeServer, Refusal } from "./fake-server.ts";
 import { type Ran, run } from "./run.ts";
 
@@ -42,7 +43,7 @@ describe("audit enable", () => {
     const json = await leasehold([
       "enable",
       "syslog",
-      "--address",
+      "--syslog-address",
       "udp://a:514",
       "--name=far",
       "--format=json",
@@ -52,6 +53,12 @@ describe("audit enable", () => {
       type: "syslog",
       options: { address: "udp://a:514" },
     });
+  });
+
+  test("takes the address of the server for no option of the sink", async () => {
+    const ran = await run(["--address", server.address, "audit", "enable", "stdout"]);
+    expect(ran.exitCode).toBe(0);
+    expect(server.calls.at(-1)?.request).toMatchObject({ type: "stdout", options: {} });
   });
 
   test("refuses a type that there is not, and asks no server", async () => {
@@ -102,4 +109,13 @@ describe("audit hash", () => {
     expect(server.calls.at(-1)?.request).toMatchObject({ value: "canary\n" });
     expect(ran.stdout + ran.stderr).not.toContain("canary");
   });
+});
+
+test("no flag of a command has the name of a global one, which would be taken for both", () => {
+  const hidden = commands.flatMap(({ name, flags = {} }) =>
+    Object.keys(flags)
+      .filter((flag) => Object.hasOwn(globalFlags, flag))
+      .map((flag) => `${name} --${flag}`),
+  );
+  expect(hidden).toEqual([]);
 });

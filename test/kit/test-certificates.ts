@@ -18,6 +18,8 @@ export interface CertificateRequest {
   readonly dnsNames?: readonly string[];
   readonly ipAddresses?: readonly string[];
   readonly uris?: readonly string[];
+  /** What it may be used for, as object identifiers; anything where there are none. */
+  readonly extendedKeyUses?: readonly string[];
   readonly notAfter?: Date;
 }
 
@@ -67,6 +69,7 @@ function extensions({
   dnsNames = [],
   ipAddresses = [],
   uris = [],
+  extendedKeyUses = [],
 }: CertificateRequest): Buffer {
   const critical = encode(tags.boolean, Buffer.from([255]));
   const basic = isCa ? sequence(critical) : sequence();
@@ -77,6 +80,8 @@ function extensions({
   ];
   const all = [sequence(oid("2.5.29.19"), critical, encode(tags.octets, basic))];
   if (names.length > 0) all.push(sequence(oid("2.5.29.17"), encode(tags.octets, sequence(...names))));
+  if (extendedKeyUses.length > 0)
+    all.push(sequence(oid("2.5.29.37"), encode(tags.octets, sequence(...extendedKeyUses.map(oid)))));
   return encode(0xa3, sequence(...all));
 }
 

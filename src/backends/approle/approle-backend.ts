@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { BackendContext, BackendType } from "../../core/backend.ts";
-import { boolField, durationField, intField, stringField } from "../../core/field.ts";
+import { boolField, durationField, intField, invalidField, stringField } from "../../core/field.ts";
 import type { JsonObject } from "../../core/json.ts";
 import {
   loginFailed,
@@ -37,22 +37,32 @@ function createApprole({ storage, leases }: BackendContext) {
     description:
       "Whoever has the role's id and one of its secret ids can log in. Secret ids end after secret_id_ttl, and after secret_id_num_uses logins.",
     fields: {
-      bind_secret_id: boolField("Whether a secret id is needed; without, the role id alone logs in.", {
-        defaultText: "true",
-      }),
+      bind_secret_id: boolField(
+        "Whether a secret id is needed. It always is: the role id alone is no secret.",
+        {
+          defaultText: "true",
+        },
+      ),
       secret_id_ttl: durationField("How long a secret id can be used; without end where not given."),
       secret_id_num_uses: intField("How often a secret id can be used; 0 means no limit.", {
         min: 0,
         max: 1_000_000,
       }),
     },
-    store: (fields, before) => ({
-      // The role keeps its id for as long as it is there.
-      role_id: before?.role_id ?? randomUUID(),
-      bind_secret_id: fields.bind_secret_id ?? true,
-      secret_id_ttl: seconds(fields.secret_id_ttl),
-      secret_id_num_uses: fields.secret_id_num_uses ?? 0,
-    }),
+    store: (fields, before) => {
+      if (fields.bind_secret_id === false)
+        throw invalidField(
+          "bind_secret_id",
+          "must be true: whoever reads the role's id could log in with it.",
+        );
+      return {
+        // The role keeps its id for as long as it is there.
+        role_id: before?.role_id ?? randomUUID(),
+        bind_secret_id: true,
+        secret_id_ttl: seconds(fields.secret_id_ttl),
+        secret_id_num_uses: fields.secret_id_num_uses ?? 0,
+      };
+    },
     show: ({ bind_secret_id, secret_id_ttl, secret_id_num_uses, ...rest }) =>
       ({
         ...{ bind_secret_id, secret_id_ttl, secret_id_num_uses },
@@ -187,7 +197,11 @@ function loginPath(options: {
     params: {},
     fields: {
       role_id: stringField("Id of the role.", { isRequired: true, lengthMax: 128 }),
-      secret_id: stringField("A secret id of the role.", { isSecret: true, lengthMax: 256 }),
+      secret_id: stringField("A secret id of the role.", {
+        isRequired: true,
+        isSecret: true,
+        lengthMax: 256,
+      }),
     },
     operations: {
       write: {
@@ -198,7 +212,7 @@ function loginPath(options: {
           // Looked up also where there is no such role, so that the time of an answer says nothing.
           const refusal = await secretIds.use(roleId, secretId, await nowMs());
           if (!role || role.role_id !== roleId) throw loginFailed("There is no role with this id.");
-          if (role.bind_secret_id !== false && refusal !== undefined) throw loginFailed(refusal);
+          if (refusal !== undefined) throw loginFailed(refusal);
           const name = await nameOf(roleId);
           return {
             login: loginGrantOf(role, { displayName: `approle-${name}`, metadata: { role_name: name } }),

@@ -9,6 +9,10 @@ import { definePath, type PathDefinition, type PeerCertificate } from "../../cor
 
 const folder = "certs";
 const certificateMax = 10;
+/** Most roles that are tried for a login that names none. */
+const triedMax = 100;
+/** Uses that a certificate can be limited to, of which one is needed where it is: being a client, or any (RFC 5280, 4.2.1.12). */
+const clientUses = ["1.3.6.1.5.5.7.3.2", "2.5.29.37.0"];
 
 /** The login method `cert`: a workload logs in with the certificate that it shows at the TLS handshake. */
 export function certBackend(): BackendType {
@@ -77,12 +81,17 @@ function parseCertificates(pem: string): readonly X509Certificate[] {
 function isBelieved(shown: X509Certificate, believed: readonly X509Certificate[], nowMs: number): boolean {
   const isNow = ({ validFrom, validTo }: X509Certificate) =>
     Date.parse(validFrom) <= nowMs && nowMs < Date.parse(validTo);
-  if (!isNow(shown)) return false;
+  // Node's types know no certificate without limits on its use.
+  const uses: readonly string[] | undefined = shown.keyUsage;
+  if (!isNow(shown) || (uses && !uses.some((use) => clientUses.includes(use)))) return false;
   return believed.some((one) => {
     if (one.fingerprint256 === shown.fingerprint256) return true;
     return one.ca && isNow(one) && shown.checkIssued(one) && shown.verify(one.publicKey);
   });
 }
+
+/** DNS names are the same in either case. */
+const lowerCase = (names: readonly string[]) => names.map((name) => name.toLowerCase());
 
 function holdsOne(names: readonly string[], allowed: readonly string[]): boolean {
   return allowed.length === 0 || names.some((name) => allowed.some((pattern) => fitsGlob(name, pattern)));
@@ -95,7 +104,7 @@ function misfit(role: JsonObject, shown: PeerCertificate, nowMs: number): string
     return "The certificate is none that the role believes, or is not good now.";
   const isNamed =
     holdsOne([shown.commonName], storedTexts(role.allowed_common_names)) &&
-    holdsOne(shown.dnsNames, storedTexts(role.allowed_dns_sans)) &&
+    holdsOne(lowerCase(shown.dnsNames), lowerCase(storedTexts(role.allowed_dns_sans))) &&
     holdsOne(shown.uris, storedTexts(role.allowed_uri_sans));
   return isNamed ? undefined : "The certificate holds none of the names that the role asks for.";
 }
@@ -106,19 +115,25 @@ function loginPath(storage: MountStorage): PathDefinition {
     summary: "The login.",
     description: "Exchanges the certificate of the connection for a token.",
     params: {},
-    fields: { name: stringField("Name of the role; any that fits where not given.", { lengthMax: 64 }) },
+    fields: {
+      name: stringField("Name of the role; the first of 100 by name that fits where not given.", {
+        lengthMax: 64,
+      }),
+    },
     operations: {
       write: {
         summary: "Logs in.",
         takes: ["name"],
         handle: async ({ fields: { name }, peerCertificate: shown }) => {
           if (!shown) throw loginFailed("The connection showed no certificate.");
-          const names = name === undefined || name === "" ? await storage.list(`${folder}/`) : [name];
+          const isAny = name === undefined || name === "";
+          const names = isAny ? (await storage.list(`${folder}/`)).slice(0, triedMax) : [name];
+          const nowMs = Date.now();
           let why = "There is no such role.";
           for (const each of names) {
             const role = await storage.get(`${folder}/${each}`);
             if (!role) continue;
-            const problem = misfit(role, shown, Date.now());
+            const problem = misfit(role, shown, nowMs);
             if (problem !== undefined) {
               why = problem;
               continue;
@@ -127,7 +142,10 @@ function loginPath(storage: MountStorage): PathDefinition {
             const { commonName, fingerprint } = shown;
             const facts = { cert_name: each, common_name: commonName, uri, dns_name: dnsName, fingerprint };
             const metadata = Object.fromEntries(Object.entries(facts).filter(([, text]) => text !== ""));
-            return { login: loginGrantOf(role, { displayName: `cert-${each}`, metadata }) };
+            const grant = loginGrantOf(role, { displayName: `cert-${each}`, metadata });
+            // A token does not outlive the certificate that it was given for.
+            const leftMs = Math.max(1000, shown.notAfterMs - nowMs);
+            return { login: { ...grant, maxTtlMs: Math.min(grant.maxTtlMs ?? leftMs, leftMs) } };
           }
           throw loginFailed(why);
         },

@@ -1,30 +1,43 @@
+import { X509Certificate } from "node:crypto";
 import { isAbsolute } from "node:path";
-import { errors } from "jose";
 import type { BackendContext, BackendType } from "../../core/backend.ts";
 import { CoreError } from "../../core/errors.ts";
 import { durationField, invalidField, listField, mapField, stringField } from "../../core/field.ts";
-import type { JsonObject, JsonValue } from "../../core/json.ts";
-import { fitsGlob, loginFailed, loginGrantOf, storedMap, storedTexts } from "../../core/login/login-role.ts";
+import { isJsonObject, type JsonObject } from "../../core/json.ts";
+import {
+  loginFailed,
+  loginGrantOf,
+  loginRoleNamePattern,
+  storedMap,
+  storedTexts,
+} from "../../core/login/login-role.ts";
 import { loginRolePaths } from "../../core/login/login-roles-paths.ts";
 import type { MountStorage } from "../../core/mount-storage.ts";
 import { definePath, type PathDefinition } from "../../core/path.ts";
+import { boundClaimsField, checkClaimMappings, claimOf, claimsMisfit, claimTexts } from "./claims.ts";
+import { fetchJwks } from "./fetch-jwks.ts";
+import { KeysUnavailable, parseJwks } from "./jwks-source.ts";
+import { readPublicKeys } from "./public-keys.ts";
 import { checkJwksUrl, createJwtVerifier, jwtAlgorithms, type VerifyJwt } from "./verify-jwt.ts";
 
 const folder = "role";
 const configEntry = "config";
 
-/** The login method `jwt`: a workload logs in with a token that its platform has signed. */
-export function jwtBackend(): BackendType {
+/** More would let tokens live on for long after their end. */
+const leewayMsMax = 300_000;
+
+/** The login method `jwt`: a workload logs in with a token that its platform has signed. Time is this process's unless told. */
+export function jwtBackend({ nowMs = Date.now }: { readonly nowMs?: () => number } = {}): BackendType {
   return {
     type: "jwt",
     summary: "Lets workloads log in with a signed JWT: Kubernetes, CI, any OIDC issuer.",
     description:
       "Write to config whose keys are believed, and to role/<name> which claims a token must have. A workload sends the token that its platform gave it.",
-    create: createJwt,
+    create: (context) => createJwt(context, nowMs),
   };
 }
 
-function createJwt({ storage }: BackendContext) {
+function createJwt({ storage }: BackendContext, nowMs: () => number) {
   let made: { readonly text: string; readonly verify: VerifyJwt } | undefined;
 
   /** What verifies by the configuration as it is now; the keys that were fetched stay as long as it does not change. */
@@ -36,7 +49,7 @@ function createJwt({ storage }: BackendContext) {
         "Nobody can log in here yet. Write whose keys are believed to config.",
       );
     const text = JSON.stringify(config);
-    if (made?.text !== text) made = { text, verify: createJwtVerifier(config) };
+    if (made?.text !== text) made = { text, verify: createJwtVerifier(config, nowMs) };
     return { config, verify: made.verify };
   };
 
@@ -48,8 +61,9 @@ function createJwt({ storage }: BackendContext) {
     fields: {
       bound_audiences: listField("Audiences, one of which the token must name."),
       bound_subject: stringField("What its subject must be.", { lengthMax: 512 }),
-      bound_claims: mapField(
-        "Claims that it must have, by name; one that begins with a slash looks into objects: /kubernetes.io/namespace. Where the token has a list, one of its items must be it.",
+      bound_claims: boundClaimsField(
+        "Claims that it must have, by name, each with a text or a list of those it can be. A name that begins with a slash looks into objects: " +
+          "/kubernetes.io/namespace. Where the token has a list, one of its items must be it.",
       ),
       bound_claims_type: stringField("Whether * in bound_claims stands for anything.", {
         allowed: ["string", "glob"],
@@ -60,6 +74,13 @@ function createJwt({ storage }: BackendContext) {
       clock_skew_leeway: durationField("How far clocks may differ.", { defaultText: "1m" }),
     },
     store: (fields) => {
+      const { clock_skew_leeway: leewayMs = 60_000 } = fields;
+      if (leewayMs > leewayMsMax)
+        throw invalidField(
+          "clock_skew_leeway",
+          `must be at most ${leewayMsMax / 1000} s, not ${leewayMs / 1000} s.`,
+        );
+      checkClaimMappings(fields.claim_mappings ?? {});
       const bound = [
         fields.bound_audiences?.length,
         fields.bound_subject,
@@ -77,7 +98,7 @@ function createJwt({ storage }: BackendContext) {
         bound_claims_type: fields.bound_claims_type ?? "string",
         user_claim: fields.user_claim ?? "sub",
         claim_mappings: fields.claim_mappings ?? {},
-        clock_skew_leeway: (fields.clock_skew_leeway ?? 60_000) / 1000,
+        clock_skew_leeway: leewayMs / 1000,
       };
     },
   });
@@ -93,12 +114,17 @@ function configPath(storage: MountStorage): PathDefinition {
     fields: {
       jwks_url: stringField("URL of the issuer's keys, a JWKS; https.", { lengthMax: 2048 }),
       jwks_file: stringField("File of a JWKS on the server, such as a mounted secret.", { lengthMax: 1024 }),
-      jwt_validation_pubkeys: listField("One public key in PEM.", { countMax: 1 }),
+      jwks_ca_pem: stringField("PEM of the CAs that are believed at jwks_url, in place of the system's.", {
+        lengthMax: 64 * 1024,
+      }),
+      jwt_validation_pubkeys: listField("Public keys in PEM; at most 10 in all.", { countMax: 10 }),
       bound_issuer: stringField("What the issuer of a token must be.", { lengthMax: 1024 }),
       jwt_supported_algs: listField("Algorithms that are taken; all with public keys where not given.", {
         item: { regexp: new RegExp(`^(?:${jwtAlgorithms.join("|")})$`), words: jwtAlgorithms.join(", ") },
       }),
-      default_role: stringField("Role of a login that names none.", { lengthMax: 64 }),
+      default_role: stringField("Role of a login that names none.", {
+        pattern: { ...loginRoleNamePattern, regexp: /^$|^[\w+=,.@-]{1,64}$/ },
+      }),
     },
     operations: {
       read: {
@@ -108,7 +134,7 @@ function configPath(storage: MountStorage): PathDefinition {
       write: {
         summary: "Writes the configuration, in place of the one before.",
         takes: [
-          ...(["jwks_url", "jwks_file", "jwt_validation_pubkeys"] as const),
+          ...(["jwks_url", "jwks_file", "jwks_ca_pem", "jwt_validation_pubkeys"] as const),
           ...(["bound_issuer", "jwt_supported_algs", "default_role"] as const),
         ],
         handle: async ({ fields }) => {
@@ -118,45 +144,43 @@ function configPath(storage: MountStorage): PathDefinition {
               "jwks_url",
               'must be given, or one of "jwks_file" and "jwt_validation_pubkeys", and only one of them.',
             );
+          const caPem = fields.jwks_ca_pem ?? "";
           if (url) checkJwksUrl(url);
+          if (caPem !== "") checkCaPem(caPem, url);
+          if (pems[0]) readPublicKeys(pems, "jwt_validation_pubkeys");
           if (file && !isAbsolute(file)) throw invalidField("jwks_file", "must be an absolute path.");
           await storage.put(configEntry, {
-            ...{ jwks_url: url ?? "", jwks_file: file ?? "", jwt_validation_pubkeys: [...pems] },
+            ...{ jwks_url: url ?? "", jwks_file: file ?? "", jwks_ca_pem: caPem },
+            jwt_validation_pubkeys: [...pems],
             ...{ bound_issuer: fields.bound_issuer ?? "", default_role: fields.default_role ?? "" },
             jwt_supported_algs: [...(fields.jwt_supported_algs ?? [])],
           });
-          return {};
+          return { warnings: url ? await fetchWarnings(url, caPem) : [] };
         },
       },
     },
   });
 }
 
-/** What a claim holds; a name that begins with a slash is a JSON pointer into objects: `/kubernetes.io/namespace`. */
-function claimOf(claims: Readonly<Record<string, unknown>>, name: string): unknown {
-  const parts = name.startsWith("/") ? name.slice(1).split("/") : [name];
-  let value: unknown = claims;
-  for (const part of parts) {
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, part)) return undefined;
-    value = Object.entries(value).find(([key]) => key === part)?.[1];
+function checkCaPem(caPem: string, url: string | undefined): void {
+  if (!url?.startsWith("https:"))
+    throw invalidField("jwks_ca_pem", 'needs a "jwks_url" that starts with https://.');
+  try {
+    new X509Certificate(caPem);
+  } catch {
+    throw invalidField("jwks_ca_pem", "must hold certificates in PEM.");
   }
-  return value;
 }
 
-const textsOf = (value: unknown): readonly string[] =>
-  (Array.isArray(value) ? value : [value]).filter((one) => one !== undefined && one !== null).map(String);
-
-/** Why a token's claims do not fit a role; undefined where they do. */
-function misfit(role: JsonObject, claims: Readonly<Record<string, unknown>>): string | undefined {
-  const { bound_subject: subject, bound_claims: bound, bound_claims_type: kind } = role;
-  if (typeof subject === "string" && subject !== "" && claims.sub !== subject)
-    return "The subject is another one.";
-  const fits = (have: string, want: string) => (kind === "glob" ? fitsGlob(have, want) : have === want);
-  for (const [name, wanted] of Object.entries(storedMap(bound as JsonValue))) {
-    const have = textsOf(claimOf(claims, name));
-    if (!have.some((one) => fits(one, wanted))) return `The claim ${JSON.stringify(name)} is another one.`;
+/** What is wrong with the keys at a URL now, told to whoever has just written it. */
+async function fetchWarnings(url: string, caPem: string): Promise<readonly string[]> {
+  try {
+    parseJwks(await fetchJwks(url, { caPem }));
+    return [];
+  } catch (error) {
+    const why = error instanceof Error ? error.message : "unknown cause";
+    return [`The keys cannot be had from "jwks_url" now: ${why}. Nobody can log in until they can.`];
   }
-  return undefined;
 }
 
 function loginPath(options: {
@@ -191,7 +215,7 @@ function loginPath(options: {
           };
           const claims = await verify(jwt, expected).catch((error: unknown) => {
             // The issuer's keys cannot be had: that is nobody's fault who logs in, and tells nothing of roles.
-            if (error instanceof errors.JWKSTimeout || (error instanceof TypeError && "cause" in error))
+            if (error instanceof KeysUnavailable)
               throw new CoreError(
                 "BACKEND_UNAVAILABLE",
                 "The issuer's keys cannot be fetched now. Try again.",
@@ -200,15 +224,19 @@ function loginPath(options: {
             throw loginFailed(error instanceof Error ? error.message : String(error));
           });
           if (!role) throw loginFailed("There is no such role.");
-          const problem = misfit(role, claims);
+          const problem = claimsMisfit(claims, {
+            subject: String(role.bound_subject ?? ""),
+            bound: isJsonObject(role.bound_claims) ? role.bound_claims : {},
+            isGlob: role.bound_claims_type === "glob",
+          });
           if (problem !== undefined) throw loginFailed(problem);
-          const [user] = textsOf(claimOf(claims, String(role.user_claim ?? "sub")));
-          if (user === undefined) throw loginFailed("The token has no claim that names the caller.");
+          const [user = ""] = claimTexts(claimOf(claims, String(role.user_claim ?? "sub")));
+          if (user === "") throw loginFailed("The token has no claim that names the caller.");
           const mapped = Object.entries(storedMap(role.claim_mappings)).flatMap(([claim, key]) => {
-            const [text] = textsOf(claimOf(claims, claim));
+            const [text] = claimTexts(claimOf(claims, claim));
             return text === undefined ? [] : [[key, text.slice(0, 512)] as const];
           });
-          const metadata = { role: name, ...Object.fromEntries(mapped) };
+          const metadata = { ...Object.fromEntries(mapped), role: name };
           return { login: loginGrantOf(role, { displayName: `jwt-${user.slice(0, 100)}`, metadata }) };
         },
       },

@@ -6,6 +6,9 @@ import type { LoginGrant } from "../path.ts";
 
 const policyName = { regexp: /^[a-z0-9][a-z0-9._-]{0,127}$/, words: "names of policies" };
 
+/** Longest texts that a token keeps of whoever logged in: as long as those of tokens that are made otherwise. */
+const [displayNameMax, metadataTextMax] = [128, 512];
+
 /** The fields that the roles of all login methods have: what comes of a login. The names are those of Vault. */
 export const loginTokenFields = {
   token_policies: listField("Names of the policies that the token has.", { item: policyName, countMax: 64 }),
@@ -17,10 +20,14 @@ export const loginTokenFields = {
 /** Names of these fields. */
 export const loginTokenFieldNames = Object.keys(loginTokenFields) as (keyof typeof loginTokenFields)[];
 
+/** What names of roles are made of, and the words for it. */
+export const loginRoleNamePattern = {
+  regexp: /^[\w+=,.@-]{1,64}$/,
+  words: "1 to 64 letters, digits, or one of _+=,.@-",
+} as const;
+
 /** A field for the name of a role of a login method. */
-export const loginRoleNameField = stringField("Name of the role.", {
-  pattern: { regexp: /^[\w+=,.@-]{1,64}$/, words: "1 to 64 letters, digits, or one of _+=,.@-" },
-});
+export const loginRoleNameField = stringField("Name of the role.", { pattern: loginRoleNamePattern });
 
 /** What the token of a role is, as it is stored. */
 export function loginTokenOfFields(fields: FieldValues<typeof loginTokenFields>): JsonObject {
@@ -56,8 +63,10 @@ export function loginGrantOf(
     const value = positive(stored[name]);
     return value === undefined ? undefined : value * 1000;
   };
+  const cut = Object.entries(who.metadata).map(([name, text]) => [name, text.slice(0, metadataTextMax)]);
   return {
-    ...who,
+    displayName: who.displayName.slice(0, displayNameMax),
+    metadata: Object.fromEntries(cut),
     policies: [...new Set([...named, "default"])].sort(),
     ttlMs: seconds("token_ttl"),
     maxTtlMs: seconds("token_max_ttl"),

@@ -34,7 +34,6 @@ describe("the login method approle", () => {
     await scene.logIn({ role_id, secret_id });
     const refusals = [
       await scene.refusal({ role_id, secret_id: "wrong" }),
-      await scene.refusal({ role_id }),
       await scene.refusal({ role_id: "no-such-role", secret_id }),
     ];
     await scene.write("role/ci/secret-id-accessor/destroy", { secret_id_accessor: accessor });
@@ -57,7 +56,7 @@ describe("the login method approle", () => {
 
   test("removes secret ids that are over, and all of a role that is deleted", async () => {
     const { role_id, secret_id } = await role({ secret_id_ttl: "30s" });
-    await scene.harness.clock.advance(60_000);
+    await scene.harness.clock.advance(120_000);
     const listed = () => scene.server.ask("list", { path: "auth/approle/role/ci/secret-id" });
     expect((await listed()).keys).toEqual([]);
     await scene.write("role/ci/secret-id");
@@ -65,15 +64,43 @@ describe("the login method approle", () => {
     expect((await scene.refusal({ role_id, secret_id })).code).toBe("LOGIN_FAILED");
   });
 
-  test("asks for no secret id where the role says so", async () => {
-    const { role_id } = await role({ bind_secret_id: false });
-    expect((await scene.logIn({ role_id })).view.displayName).toBe("approle-ci");
+  test("needs a secret id: the role id alone is no secret", async () => {
+    const { role_id } = await role();
+    expect((await scene.refusal({ role_id })).code).toBe("INVALID_FIELD");
+  });
+
+  test("lets any number log in at once with a secret id that has no limit", async () => {
+    const { role_id, secret_id } = await role();
+    const logins = Array.from({ length: 40 }, () => scene.logIn({ role_id, secret_id }));
+    expect(await Promise.all(logins)).toHaveLength(40);
+  });
+
+  test("keeps nothing of a secret id once it is used up, and of a role once it is deleted", async () => {
+    const { role_id, secret_id } = await role({ secret_id_num_uses: 1, secret_id_ttl: "1h" });
+    await scene.logIn({ role_id, secret_id });
+    const stored = () => [...scene.harness.storage.values().keys()].filter((key) => key.includes("secret"));
+    expect(stored()).toEqual([]);
+    await scene.write("role/ci/secret-id");
+    expect(stored()).toHaveLength(3);
+    expect(stored().join()).not.toContain(secret_id);
+    await scene.server.ask("delete", { path: "auth/approle/role/ci" });
+    expect(stored()).toEqual([]);
+  });
+
+  test("gives a role that is made anew another id, so that secret ids of before fit it never", async () => {
+    const before = await role();
+    await scene.server.ask("delete", { path: "auth/approle/role/ci" });
+    const after = await role();
+    expect(after.role_id).not.toBe(before.role_id);
+    const mixed = { role_id: after.role_id, secret_id: before.secret_id };
+    expect((await scene.refusal(mixed)).code).toBe("LOGIN_FAILED");
   });
 
   test.each([
     [{ token_policies: ["root"] }, "token_policies"],
     [{ token_ttl: "2h", token_max_ttl: "1h" }, "token_ttl"],
     [{ token_num_uses: -1 }, "token_num_uses"],
+    [{ bind_secret_id: false }, "bind_secret_id"],
     [{ tokenpolicies: [] }, "tokenpolicies"],
   ])("takes no role with %j", async (fields, name) => {
     await expect(scene.write("role/ci", fields)).rejects.toMatchObject({

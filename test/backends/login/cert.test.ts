@@ -53,6 +53,36 @@ describe("the login method cert", () => {
     expect((await scene.refusal({ name: "pinned" }, shown(again))).code).toBe("LOGIN_FAILED");
   });
 
+  test("gives no token that outlives the certificate", async () => {
+    const notAfter = new Date(Date.now() + 30_000);
+    const short = makeCertificate({ commonName: "ci", issuer: ca, ...names, notAfter });
+    await scene.write("certs/long", {
+      ...{ certificate: ca.cert, allowed_common_names: "ci" },
+      ...{ token_ttl: "4m", token_max_ttl: "5m" },
+    });
+    const { view } = await scene.logIn({ name: "long" }, shown(short));
+    expect(view.lease?.ttlMs).toBeLessThanOrEqual(30_000);
+    expect(view.lease?.ttlMs).toBeGreaterThan(20_000);
+  });
+
+  test("takes DNS names in either case, and URIs as they are", async () => {
+    await scene.write("certs/dns", { certificate: ca.cert, allowed_dns_sans: "*.Example.com" });
+    const login = { name: "dns" };
+    expect((await scene.logIn(login, shown(workload, { dnsNames: ["CI.example.COM"] }))).token).toMatch(
+      /^lh/,
+    );
+    const uris = ["spiffe://EXAMPLE.com/ci/build"];
+    expect((await scene.refusal({ name: "ci" }, shown(workload, { uris }))).code).toBe("LOGIN_FAILED");
+  });
+
+  test("takes a certificate for clients, and none that is for servers alone", async () => {
+    const [serverUse, clientUse] = ["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"];
+    const used = (...extendedKeyUses: readonly string[]) =>
+      shown(makeCertificate({ commonName: "ci", issuer: ca, ...names, extendedKeyUses }));
+    expect((await scene.logIn({}, used(serverUse, clientUse))).view.displayName).toBe("cert-ci");
+    expect((await scene.refusal({}, used(serverUse))).code).toBe("LOGIN_FAILED");
+  });
+
   test.each([
     ["none", {}],
     [

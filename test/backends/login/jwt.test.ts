@@ -1,11 +1,13 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT } from "jose";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { generateKeyPairSync } from "node:crypto";
+import { exportSPKI, generateKeyPair, type JWTPayload, SignJWT } from "jose";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { jwtBackend } from "../../../src/backends/jwt/jwt-backend.ts";
 import { type LoginScene, openLoginScene } from "./login-scene.ts";
 
 type Keys = Awaited<ReturnType<typeof generateKeyPair>>;
+
+const pkcs8 = { type: "pkcs8", format: "pem" } as const;
+const spki = { type: "spki", format: "pem" } as const;
 
 let scene: LoginScene;
 let keys: Keys;
@@ -33,7 +35,11 @@ const good: JWTPayload = {
   "kubernetes.io": { namespace: "team" },
 };
 const nowSeconds = () => Math.floor(Date.now() / 1000);
-const sign = (claims: JWTPayload = {}, { privateKey }: Pick<Keys, "privateKey"> = keys, kid = "k1") =>
+const sign = (
+  claims: Readonly<Record<string, unknown>> = {},
+  { privateKey }: Pick<Keys, "privateKey"> = keys,
+  kid = "k1",
+) =>
   new SignJWT({ exp: nowSeconds() + 300, ...good, ...claims })
     .setProtectedHeader({ alg: "ES256", kid })
     .sign(privateKey);
@@ -67,6 +73,8 @@ describe("the login method jwt", () => {
     ["a claim that is missing", () => sign({ project: undefined })],
     ["an end that has passed", () => sign({ exp: nowSeconds() - 120 })],
     ["a beginning that lies ahead", () => sign({ nbf: nowSeconds() + 120 })],
+    ["a making that lies ahead", () => sign({ iat: nowSeconds() + 120 })],
+    ["an object in place of a text", () => sign({ project: { toString: "app" } })],
     ["no end", () => new SignJWT(good).setProtectedHeader({ alg: "ES256" }).sign(keys.privateKey)],
     [
       "the public key as a shared secret",
@@ -116,47 +124,58 @@ describe("the login method jwt", () => {
   });
 });
 
-describe("keys at a URL", () => {
-  let server: Server;
-  let url: string;
-  let answer: { readonly status: number; readonly body: string };
-  let asked = 0;
-
-  beforeAll(async () => {
-    server = createServer((_request, response) => {
-      asked += 1;
-      response.statusCode = answer.status;
-      response.setHeader("content-type", "application/json");
-      response.end(answer.body);
+describe("a role of the login method jwt", () => {
+  test.each([
+    ["bound_claims", { project: [] }],
+    ["bound_claims", { project: { a: 1 } }],
+    ["clock_skew_leeway", "10m"],
+    ["claim_mappings", { project: "role" }],
+    ["claim_mappings", { project: "a b" }],
+    ["claim_mappings", { project: "x", sub: "x" }],
+  ])("takes no %s of %j", async (field, value) => {
+    const role = { bound_audiences: ["leasehold"], [field]: value };
+    await expect(scene.write("role/bad", role)).rejects.toMatchObject({
+      code: "INVALID_FIELD",
+      details: { field },
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`;
-  });
-  afterAll(() => new Promise((resolve) => server.close(resolve)));
-
-  const publish = async (...published: readonly (readonly [string, Keys])[]) => {
-    const set = await Promise.all(
-      published.map(async ([kid, { publicKey }]) => ({ ...(await exportJWK(publicKey)), kid, alg: "ES256" })),
-    );
-    answer = { status: 200, body: JSON.stringify({ keys: set }) };
-  };
-
-  test("are fetched once, and kept while the URL does not answer", async () => {
-    await publish(["k1", keys]);
-    await scene.write("config", { jwks_url: url, bound_issuer: "https://issuer.example" });
-    const login = { role: "loose", jwt: await sign() };
-    await scene.write("role/loose", { bound_audiences: ["leasehold"] });
-    await scene.logIn(login);
-    const before = asked;
-    answer = { status: 500, body: "" };
-    await scene.logIn(login);
-    expect(asked).toBe(before);
   });
 
-  test("that cannot be had refuse the login", async () => {
-    answer = { status: 500, body: "" };
-    await scene.write("config", { jwks_url: url });
-    const refusal = await scene.refusal({ role: "ci", jwt: await sign() });
-    expect(refusal.code).toMatch(/LOGIN_FAILED|BACKEND_UNAVAILABLE/);
+  test("takes any of several texts for a claim, and any item of a claim that is a list", async () => {
+    await scene.write("role/many", {
+      bound_audiences: ["leasehold"],
+      bound_claims: { project: ["site", "app"], groups: "b|c", active: true },
+    });
+    const claims = { groups: ["a", "b|c"], active: true };
+    expect((await scene.logIn({ role: "many", jwt: await sign(claims) })).view.policies).toEqual(["default"]);
+    const other = await scene.refusal({ role: "many", jwt: await sign({ ...claims, groups: ["b"] }) });
+    expect(other.reason).toContain("groups");
+  });
+
+  test("without an audience takes no token that is meant for somebody", async () => {
+    await scene.write("role/any", { bound_claims: { project: "app" } });
+    expect((await scene.refusal({ role: "any", jwt: await sign() })).reason).toContain("audience");
+    const jwt = await sign({ aud: undefined });
+    expect((await scene.logIn({ role: "any", jwt })).view.displayName).toBe("jwt-job-7");
+  });
+});
+
+describe("keys in the configuration", () => {
+  const writeKeys = (texts: readonly string[]) => scene.write("config", { jwt_validation_pubkeys: texts });
+
+  test("may be several, so that an issuer can change its own", async () => {
+    await writeKeys([await exportSPKI(others.publicKey), pem]);
+    for (const by of [keys, others])
+      expect((await scene.logIn({ role: "ci", jwt: await sign({}, by) })).token).toMatch(/^lh\./);
+  });
+
+  test.each([
+    ["no PEM", "canary"],
+    ["a key that cannot be read", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"],
+    ["a private key", String(generateKeyPairSync("ed25519").privateKey.export(pkcs8))],
+    ["a short key", String(generateKeyPairSync("rsa", { modulusLength: 1024 }).publicKey.export(spki))],
+  ])("are refused where they are %s, and not shown", async (_what, text) => {
+    const refusal = await writeKeys([text]).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: "INVALID_FIELD", details: { field: "jwt_validation_pubkeys" } });
+    expect(String(refusal)).not.toContain(text.split("\n")[1] ?? text);
   });
 });
