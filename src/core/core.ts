@@ -179,12 +179,11 @@ export function createCore(given: CoreOptions): Core {
   let follows = 0;
   const follow = async (): Promise<void> => {
     await observer.check();
-    // An emptied storage knows nothing of the mounts that nobody mounts.
-    if ((await leases.epoch(systemAccessor)) === 0) await prepare();
-    await audit.book.follow();
     expirer.follow();
     follows += 1;
     if (follows % followsPerUpkeep === 0 && !observer.isObserving()) upkeep.round();
+    // An emptied storage knows nothing of the mounts that nobody mounts.
+    if ((await leases.epoch(systemAccessor)) === 0) await prepare();
   };
   const goOnUnmounting = async (): Promise<void> => {
     if (!observer.isObserving() && (keyring?.isOurs() ?? true)) await unmounter.goOn(stopping.signal);
@@ -200,6 +199,8 @@ export function createCore(given: CoreOptions): Core {
       loops.push({ isLook: true, ...everySecond("reading the mounts", follow) });
       if (keyring) loops.push({ isLook: true, ...everySecond("looking after the keyring", keyring.check) });
       loops.push({ isLook: false, ...everySecond("going on with unmounting", goOnUnmounting) });
+      // By itself: opening a sink may take its time.
+      loops.push({ isLook: false, ...everySecond("following the audit sinks", audit.book.follow) });
     },
     storageLost: observer.doubt,
     storageBack() {
