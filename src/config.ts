@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { RateLimitSettings } from "./core/access/rate-limits.ts";
 import { parseDuration } from "./core/duration.ts";
+import { Secret } from "./core/secret.ts";
 import { readRateLimits } from "./rate-limit-config.ts";
 import { parseRedisUrl, RedisUrlError } from "./redis/redis-url.ts";
 import type { KmsRootKey } from "./root-key/kms-decrypt.ts";
@@ -29,15 +30,15 @@ export interface Config {
   /** The files of the listeners' identity; undefined for plain text. */
   readonly tls: TlsFiles | undefined;
   /** Undefined only in development mode, which then starts a Redis of its own. */
-  readonly redisUrl: string | undefined;
+  readonly redisUrl: Secret<string> | undefined;
   /** How many replicas must have a write before it is acknowledged. */
   readonly replicasAwaited: number;
   /** 32 bytes; undefined where KMS has it, and in development mode, which then keeps one in its folder. */
-  readonly rootKey: Uint8Array | undefined;
+  readonly rootKey: Secret<Uint8Array> | undefined;
   /** The root key as KMS has sealed it; undefined where it is configured otherwise. */
   readonly kmsRootKey: KmsRootKey | undefined;
   /** Undefined where none is configured; development mode then keeps one in its folder. */
-  readonly rootToken: string | undefined;
+  readonly rootToken: Secret<string> | undefined;
   readonly defaultTtlMs: number;
   readonly maxTtlMs: number;
   readonly issueGraceMs: number;
@@ -217,11 +218,11 @@ export function readConfig(environment: Environment, options: { readonly isDev: 
     httpAddress: address("LEASEHOLD_HTTP_ADDR", "127.0.0.1:8211"),
     tls,
     rateLimits: readRateLimits(text, problems),
-    redisUrl,
+    redisUrl: sealed(redisUrl),
     replicasAwaited: count("LEASEHOLD_REDIS_REPLICAS_AWAITED", replicasAwaitedMax),
-    rootKey,
+    rootKey: sealed(rootKey),
     kmsRootKey,
-    rootToken,
+    rootToken: sealed(rootToken),
     defaultTtlMs,
     maxTtlMs,
     issueGraceMs,
@@ -241,6 +242,10 @@ export function readConfig(environment: Environment, options: { readonly isDev: 
   };
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
+}
+
+function sealed<Value>(value: Value | undefined): Secret<Value> | undefined {
+  return value === undefined ? undefined : new Secret(value);
 }
 
 function reasonOf(error: unknown): string {

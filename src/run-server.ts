@@ -104,7 +104,7 @@ function devBanner({ config, facts }: DevEnvironment, { grpcAddress, httpAddress
     ["gRPC", `http://${grpcAddress}`],
     ["HTTP", `http://${httpAddress}`],
     ...facts,
-    ["Root token", config.rootToken],
+    ["Root token", config.rootToken.reveal()],
   ];
   return [
     "",
@@ -115,7 +115,7 @@ function devBanner({ config, facts }: DevEnvironment, { grpcAddress, httpAddress
     "Paste this into another terminal, in this folder:",
     "",
     `  export LEASEHOLD_ADDR=http://${grpcAddress}`,
-    `  export LEASEHOLD_TOKEN=${config.rootToken}`,
+    `  export LEASEHOLD_TOKEN=${config.rootToken.reveal()}`,
     "  npx leasehold mount aws",
     "",
     "Ctrl-C ends it.",

@@ -7,6 +7,7 @@ import { type Core, createCore } from "./core/core.ts";
 import { engineDefaults } from "./core/engine-settings.ts";
 import { createKeyringKeeper, type KeyringNotice } from "./core/keyring-keeper.ts";
 import { NotInitializedError, openKeyring } from "./core/open-keyring.ts";
+import type { Secret } from "./core/secret.ts";
 import { createRedisLeaseStore } from "./redis/lease-store.ts";
 import { prepareRedis } from "./redis/prepare-redis.ts";
 import { createRedisClient } from "./redis/redis-client.ts";
@@ -55,8 +56,8 @@ function tellOnce(log: Log): (error: BarrierError) => void {
 
 /** A configuration with nothing left out. */
 export type ServerConfig = Config & {
-  readonly redisUrl: string;
-  readonly rootKey: Uint8Array;
+  readonly redisUrl: Secret<string>;
+  readonly rootKey: Secret<Uint8Array>;
 };
 
 /** A server that answers. */
@@ -80,7 +81,7 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
   const metrics = createMetrics(log);
   let core: Core | undefined;
   const redis = createRedisClient({
-    url: config.redisUrl,
+    url: config.redisUrl.reveal(),
     onConnection: (event) => {
       if (event.kind === "ready") {
         log.info("redis is there");
@@ -97,16 +98,16 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
     for (const warning of report.warnings) log.warn(warning);
     const storage = createRedisStorage(redis, { replicasAwaited });
     if (config.rootToken === undefined && !(await storage.readKeyring())) throw new NotInitializedError();
-    const keyring = await openKeyring(storage, config.rootKey, Date.now());
+    const keyring = await openKeyring(storage, config.rootKey.reveal(), Date.now());
     const barrier = createBarrier(keyring, { onUnopened: tellOnce(log) });
     const keyringKeeper = createKeyringKeeper({
-      ...{ storage, keyring, barrier, rootKey: config.rootKey, clock: systemClock },
+      ...{ storage, keyring, barrier, rootKey: config.rootKey.reveal(), clock: systemClock },
       tell: (notice) => log.warn(keyringWords[notice]),
     });
     const started = createCore({
       leases: createRedisLeaseStore({ client: redis, replicasAwaited }),
       storage,
-      wakeups: createRedisWakeups({ url: config.redisUrl }),
+      wakeups: createRedisWakeups({ url: config.redisUrl.reveal() }),
       barrier,
       keyring: keyringKeeper,
       backendTypes: backendTypes({
@@ -118,7 +119,7 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
           ...(config.stsEndpoint === undefined ? {} : { stsEndpoint: config.stsEndpoint }),
         },
       }),
-      rootToken: config.rootToken,
+      rootToken: config.rootToken?.reveal(),
       rateLimits: config.rateLimits,
       loginMethods: loginMethods(),
       openAuditSink: createOpenSink(process.stdout),

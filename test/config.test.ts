@@ -108,10 +108,10 @@ describe("readConfig()", () => {
 
   it("takes REDIS_URL where LEASEHOLD_REDIS_URL is not set, and prefers the latter", () => {
     const { LEASEHOLD_REDIS_URL: own, ...rest } = complete;
-    expect(readConfig({ ...rest, REDIS_URL: "redis://elsewhere" }, server).redisUrl).toBe(
+    expect(readConfig({ ...rest, REDIS_URL: "redis://elsewhere" }, server).redisUrl?.reveal()).toBe(
       "redis://elsewhere",
     );
-    expect(readConfig({ ...complete, REDIS_URL: "redis://elsewhere" }, server).redisUrl).toBe(own);
+    expect(readConfig({ ...complete, REDIS_URL: "redis://elsewhere" }, server).redisUrl?.reveal()).toBe(own);
   });
 
   it("reads the root key and the root token from files", () => {
@@ -124,8 +124,8 @@ describe("readConfig()", () => {
       { LEASEHOLD_REDIS_URL, LEASEHOLD_ROOT_KEY_FILE: keyFile, LEASEHOLD_ROOT_TOKEN_FILE: tokenFile },
       server,
     );
-    expect(config.rootKey).toEqual(Buffer.alloc(32, 7));
-    expect(config.rootToken).toBe("a-token-from-a-file");
+    expect(config.rootKey?.reveal()).toEqual(Buffer.alloc(32, 7));
+    expect(config.rootToken?.reveal()).toBe("a-token-from-a-file");
   });
 
   it("refuses a file that is not there, and a value given twice", () => {
@@ -166,7 +166,7 @@ describe("readConfig()", () => {
     "redis+cluster://:pass@a:7000,b:7001",
     "redis+sentinel://a:26379,b:26379/mymaster/1",
   ])("takes the Redis URL %s", (url) => {
-    expect(readConfig({ ...complete, LEASEHOLD_REDIS_URL: url }, server).redisUrl).toBe(url);
+    expect(readConfig({ ...complete, LEASEHOLD_REDIS_URL: url }, server).redisUrl?.reveal()).toBe(url);
   });
 
   it("says what is wrong with a Redis URL, and shows no password", () => {

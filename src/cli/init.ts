@@ -26,12 +26,12 @@ export async function init(invocation: Invocation): Promise<number> {
     throw new UsageError("LEASEHOLD_REDIS_URL is not set: it names the Redis to set up");
   let storage: EmptyStorage | undefined;
   try {
-    const configured = (await withRootKey(config)).rootKey;
+    const configured = (await withRootKey(config)).rootKey?.reveal();
     if (file !== undefined && configured !== undefined)
       throw new UsageError(
         "a root key is configured, so --root-key-file makes none: leave one of the two out",
       );
-    storage = await openEmptyStorage({ redisUrl, replicasAwaited });
+    storage = await openEmptyStorage({ redisUrl: redisUrl.reveal(), replicasAwaited });
     const made = configured === undefined ? (file ?? resolve(io.cwd, fileDefault)) : undefined;
     const rootKey = configured ?? makeFile(made ?? "");
     const token = await storage.initialize(rootKey).catch((error: unknown) => {

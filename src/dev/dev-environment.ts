@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Config, Environment } from "../config.ts";
+import { Secret } from "../core/secret.ts";
 import { openDevState } from "./dev-state.ts";
 import { provideRedis } from "./redis/provide-redis.ts";
 import { startSimulatorProcess } from "./start-simulator-process.ts";
@@ -9,9 +10,9 @@ import { startSimulatorProcess } from "./start-simulator-process.ts";
 export interface DevEnvironment {
   /** The configuration with what was missing filled in. */
   readonly config: Config & {
-    readonly redisUrl: string;
-    readonly rootKey: Uint8Array;
-    readonly rootToken: string;
+    readonly redisUrl: Secret<string>;
+    readonly rootKey: Secret<Uint8Array>;
+    readonly rootToken: Secret<string>;
   };
   /** What to tell a person, in order: name and value. */
   readonly facts: readonly (readonly [name: string, value: string])[];
@@ -34,7 +35,11 @@ export async function openDevEnvironment(options: {
   readonly say: (line: string) => void;
 }): Promise<DevEnvironment> {
   const { config, environment, say } = options;
-  const state = openDevState({ dir: config.devDir, rootKey: config.rootKey, rootToken: config.rootToken });
+  const state = openDevState({
+    dir: config.devDir,
+    rootKey: config.rootKey?.reveal(),
+    rootToken: config.rootToken?.reveal(),
+  });
   const started: { stop(): Promise<void> }[] = [];
   const stop = async (): Promise<void> => {
     for (const one of started.reverse()) await one.stop();
@@ -42,7 +47,7 @@ export async function openDevEnvironment(options: {
   };
   try {
     const redis = await provideRedis({
-      url: config.redisUrl,
+      url: config.redisUrl?.reveal(),
       dir: state.redisDir,
       appendFsync: "always",
       env: environment,
@@ -63,9 +68,9 @@ export async function openDevEnvironment(options: {
       facts.push(["AWS simulator", `${simulator.url} (in place of AWS)`]);
     }
     facts.push(["State", config.devDir === undefined ? `${state.dir} (removed at the end)` : state.dir]);
-    const { rootKey, rootToken } = state;
+    const [rootKey, rootToken] = [new Secret(state.rootKey), new Secret(state.rootToken)];
     return {
-      config: { ...config, redisUrl: redis.url, rootKey, rootToken, iamEndpoint, stsEndpoint },
+      config: { ...config, redisUrl: new Secret(redis.url), rootKey, rootToken, iamEndpoint, stsEndpoint },
       facts,
       stop,
     };
