@@ -94,7 +94,9 @@ describe("An active lease of an IAM user in Redis", () => {
   // bytes more. A million leases fill the buckets of the caller's index with 15 each; these do so, since the UUIDs of
   // each half begin alike.
   // The stream of events takes a megabyte of a mount, whatever the number of leases: a byte each, of a million.
-  it("takes at most 800 bytes of memory, give or take what Redis draws by lot, everything counted", { timeout: 120_000 }, async ({ skip }) => {
+  it("takes at most 800 bytes of memory, give or take what Redis draws by lot, everything counted", {
+    timeout: 120_000,
+  }, async ({ skip }) => {
     const { isJemalloc, isRedis } = await serverKind();
     skip(!isRedis || !isJemalloc, "The number is that of Redis with jemalloc.");
     const leases = 3950;
