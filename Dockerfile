@@ -25,7 +25,8 @@ RUN node -e 'require("node:module").enableCompileCache("/app/node_modules/.cache
 USER node
 EXPOSE 8210 8211
 # The listeners are on the loopback address of the container until LEASEHOLD_GRPC_ADDR and
-# LEASEHOLD_HTTP_ADDR say otherwise; see docs/OPERATIONS.md. The check asks the port that is configured.
+# LEASEHOLD_HTTP_ADDR say otherwise; see docs/OPERATIONS.md. The check asks the port that is configured, by TLS where that
+# is. It stays within the container, so whose certificate it is does not matter.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
-  CMD ["node", "-e", "const port = (process.env.LEASEHOLD_HTTP_ADDR || ':8211').split(':').at(-1); fetch(`http://127.0.0.1:${port}/healthz`, { signal: AbortSignal.timeout(2000) }).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "const { LEASEHOLD_HTTP_ADDR: address, LEASEHOLD_TLS_CERT_FILE: tls } = process.env; const port = (address || ':8211').split(':').at(-1); require(tls ? 'node:https' : 'node:http').get({ host: '127.0.0.1', port, path: '/healthz', rejectUnauthorized: false, signal: AbortSignal.timeout(2000) }, ({ statusCode }) => process.exit(statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
 CMD ["node", "--disable-sigusr1", "src/main.ts"]

@@ -8,7 +8,7 @@ import type { KmsRootKey } from "./root-key/kms-decrypt.ts";
 import { readKmsRootKey } from "./root-key/kms-settings.ts";
 import { decodeRootKey } from "./root-key/root-key-file.ts";
 import type { TlsFiles } from "./rpc/tls-identity.ts";
-import { readTlsFiles } from "./tls-config.ts";
+import { readRedisCa, readTlsFiles, tlsFileProblems } from "./tls-config.ts";
 
 /** Where a listener listens. Port 0 means any free one. */
 export interface ListenAddress {
@@ -31,6 +31,8 @@ export interface Config {
   readonly tls: TlsFiles | undefined;
   /** Undefined only in development mode, which then starts a Redis of its own. */
   readonly redisUrl: Secret<string> | undefined;
+  /** CAs that are believed where Redis is reached over TLS, in PEM; undefined for those of the system. */
+  readonly redisCa: string | undefined;
   /** How many replicas must have a write before it is acknowledged. */
   readonly replicasAwaited: number;
   /** 32 bytes; undefined where KMS has it, and in development mode, which then keeps one in its folder. */
@@ -129,6 +131,7 @@ export function readConfig(environment: Environment, options: { readonly isDev: 
   };
   const isPlaintextAllowed = choice("LEASEHOLD_ALLOW_PLAINTEXT", ["true", "false"], "false") === "true";
   const tls = readTlsFiles(text, problems);
+  if (tls) problems.push(...tlsFileProblems(tls));
   const address = (name: string, fallback: string): ListenAddress => {
     const value = text(name) ?? fallback;
     const parsed = parseAddress(value);
@@ -219,6 +222,7 @@ export function readConfig(environment: Environment, options: { readonly isDev: 
     tls,
     rateLimits: readRateLimits(text, problems),
     redisUrl: sealed(redisUrl),
+    redisCa: readRedisCa(text, redisUrl, problems),
     replicasAwaited: count("LEASEHOLD_REDIS_REPLICAS_AWAITED", replicasAwaitedMax),
     rootKey: sealed(rootKey),
     kmsRootKey,

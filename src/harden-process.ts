@@ -10,8 +10,6 @@ const secretVariables = [
   "REDIS_URL",
 ];
 
-const noInspectorFlag = "--disable-sigusr1";
-
 /** The most that a core dump of this process may hold, as Linux tells it; undefined where nobody does. */
 function coreDumpLimit(): string | undefined {
   try {
@@ -22,22 +20,23 @@ function coreDumpLimit(): string | undefined {
 }
 
 /**
- * Takes the secrets out of the environment, now that they were read, and says what of the process's surroundings would let its
- * memory be read: neither can be changed from within.
+ * Keeps the debugger shut that Node opens on SIGUSR1, through which whoever may signal this process could read its keys: a listener
+ * of one's own takes the place of Node's. Until it is there, only `--disable-sigusr1` helps.
+ */
+export function keepDebuggerShut(): void {
+  process.on("SIGUSR1", () => undefined);
+}
+
+/**
+ * Takes the secrets out of the environment, now that they were read, and says where a crash would write them to disk, which cannot
+ * be changed from within.
  */
 export function hardenProcess(options: {
   readonly environment: Record<string, string | undefined>;
-  /** The flags that Node was started with. */
-  readonly nodeFlags: readonly string[];
   readonly log: Pick<Log, "warn">;
 }): void {
-  const { environment, nodeFlags, log } = options;
+  const { environment, log } = options;
   for (const name of secretVariables) delete environment[name];
-  if (!nodeFlags.includes(noInspectorFlag) && !(environment.NODE_OPTIONS ?? "").includes(noInspectorFlag)) {
-    log.warn(
-      `whoever may signal this process can open a debugger in it, and read its keys; start it with node ${noInspectorFlag}`,
-    );
-  }
   const limit = coreDumpLimit();
   if (limit !== undefined && limit !== "0")
     log.warn(

@@ -37,10 +37,12 @@ export interface EmptyStorage {
  */
 export async function openEmptyStorage(options: {
   readonly redisUrl: string;
+  /** CAs that are believed where Redis is reached over TLS, in PEM; those of the system where there are none. */
+  readonly redisCa?: string | undefined;
   readonly replicasAwaited: number;
 }): Promise<EmptyStorage> {
-  const { redisUrl, replicasAwaited } = options;
-  const client = createRedisClient({ url: redisUrl });
+  const { redisUrl, redisCa, replicasAwaited } = options;
+  const client = createRedisClient({ url: redisUrl, ca: redisCa });
   try {
     await prepareRedis(client, { replicasAwaited });
     if (await createRedisStorage(client).readKeyring()) throw new AlreadyInitializedError();

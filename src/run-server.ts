@@ -10,7 +10,7 @@ import { WrongRootKeyError } from "./core/keyring.ts";
 import { NotInitializedError } from "./core/open-keyring.ts";
 import { type DevEnvironment, openDevEnvironment } from "./dev/dev-environment.ts";
 import { NoRedisError } from "./dev/redis/no-redis-error.ts";
-import { hardenProcess } from "./harden-process.ts";
+import { hardenProcess, keepDebuggerShut } from "./harden-process.ts";
 import { UnsuitableRedisError } from "./redis/check-redis.ts";
 import { KmsError } from "./root-key/kms-decrypt.ts";
 import { withRootKey } from "./root-key/with-root-key.ts";
@@ -49,6 +49,8 @@ const isExplained = (error: unknown): boolean =>
  * signal ends it at once.
  */
 export async function runServer(options: { readonly isDev: boolean }): Promise<number> {
+  // Before any key is read.
+  keepDebuggerShut();
   const told = nextSignal();
   let dev: DevEnvironment | undefined;
   let server: RunningServer | undefined;
@@ -60,8 +62,7 @@ export async function runServer(options: { readonly isDev: boolean }): Promise<n
     const { grpcAddress, httpAddress, reopen } = server;
     // What rotates logs sends it, after it has moved the files away.
     process.on("SIGHUP", () => void reopen());
-    if (!options.isDev)
-      hardenProcess({ environment: processEnvironmentToClear, nodeFlags: process.execArgv, log });
+    if (!options.isDev) hardenProcess({ environment: processEnvironmentToClear, log });
     log.info({ grpcAddress, httpAddress }, "listening");
     if (dev) say(devBanner(dev, server));
     const signal = await told;

@@ -82,6 +82,7 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
   let core: Core | undefined;
   const redis = createRedisClient({
     url: config.redisUrl.reveal(),
+    ca: config.redisCa,
     onConnection: (event) => {
       if (event.kind === "ready") {
         log.info("redis is there");
@@ -107,7 +108,7 @@ export async function startServer(config: ServerConfig, log: Log): Promise<Runni
     const started = createCore({
       leases: createRedisLeaseStore({ client: redis, replicasAwaited }),
       storage,
-      wakeups: createRedisWakeups({ url: config.redisUrl.reveal() }),
+      wakeups: createRedisWakeups({ url: config.redisUrl.reveal(), ca: config.redisCa }),
       barrier,
       keyring: keyringKeeper,
       backendTypes: backendTypes({

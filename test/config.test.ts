@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { ConfigError, type Environment, formatAddress, readConfig } from "../src/config.ts";
+import { makeCertificate } from "./kit/test-certificates.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "leasehold-config-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -226,11 +227,41 @@ describe("readConfig()", () => {
   });
 
   it("lets others reach the listeners where they have an identity to show", () => {
-    const tls = { LEASEHOLD_TLS_CERT_FILE: "/cert.pem", LEASEHOLD_TLS_KEY_FILE: "/key.pem" };
+    const { cert, key } = makeCertificate({ commonName: "localhost" });
+    const [certFile, keyFile] = [join(dir, "cert.pem"), join(dir, "key.pem")];
+    writeFileSync(certFile, cert);
+    writeFileSync(keyFile, key);
+    const tls = { LEASEHOLD_TLS_CERT_FILE: certFile, LEASEHOLD_TLS_KEY_FILE: keyFile };
     const config = readConfig({ ...complete, ...tls, LEASEHOLD_GRPC_ADDR: "0.0.0.0:8210" }, { isDev: false });
-    expect(config.tls).toMatchObject({ certFile: "/cert.pem", keyFile: "/key.pem" });
-    expect(problemsOf({ ...complete, LEASEHOLD_TLS_CERT_FILE: "/cert.pem" })).toEqual([
+    expect(config.tls).toMatchObject({ certFile, keyFile });
+    expect(problemsOf({ ...complete, LEASEHOLD_TLS_CERT_FILE: certFile })).toEqual([
       expect.stringContaining("belong together"),
+    ]);
+  });
+
+  it("says of each file for TLS what is wrong with it, with all the other problems", () => {
+    const nothing = join(dir, "nothing.pem");
+    writeFileSync(nothing, "nothing");
+    const problems = problemsOf({
+      ...complete,
+      LEASEHOLD_REDIS_URL: "rediss://redis",
+      LEASEHOLD_TLS_CERT_FILE: nothing,
+      LEASEHOLD_TLS_KEY_FILE: join(dir, "no-key.pem"),
+      LEASEHOLD_TLS_CLIENT_CA_FILE: join(dir, "no-ca.pem"),
+      LEASEHOLD_REDIS_CA_FILE: nothing,
+      LEASEHOLD_LOG_LEVEL: "loud",
+    });
+    const names = ["TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_CLIENT_CA_FILE", "REDIS_CA_FILE", "LOG_LEVEL"];
+    for (const name of names)
+      expect(problems.filter((problem) => problem.startsWith(`LEASEHOLD_${name} `))).toHaveLength(1);
+    expect(problems).toHaveLength(names.length);
+  });
+
+  it("refuses CAs for a Redis that is not reached over TLS", () => {
+    const file = join(dir, "ca.pem");
+    writeFileSync(file, makeCertificate({ commonName: "CA", isCa: true }).cert);
+    expect(problemsOf({ ...complete, LEASEHOLD_REDIS_CA_FILE: file })).toEqual([
+      expect.stringContaining("asks for no TLS"),
     ]);
   });
 

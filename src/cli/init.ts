@@ -21,7 +21,7 @@ export async function init(invocation: Invocation): Promise<number> {
   const { io, output } = invocation;
   const file = newKeyFile(invocation);
   const config = readEnvironment(file === undefined ? io.env : { ...io.env, [fileVariable]: undefined });
-  const { redisUrl, replicasAwaited } = config;
+  const { redisUrl, redisCa, replicasAwaited } = config;
   if (redisUrl === undefined)
     throw new UsageError("LEASEHOLD_REDIS_URL is not set: it names the Redis to set up");
   let storage: EmptyStorage | undefined;
@@ -31,7 +31,7 @@ export async function init(invocation: Invocation): Promise<number> {
       throw new UsageError(
         "a root key is configured, so --root-key-file makes none: leave one of the two out",
       );
-    storage = await openEmptyStorage({ redisUrl: redisUrl.reveal(), replicasAwaited });
+    storage = await openEmptyStorage({ redisUrl: redisUrl.reveal(), redisCa, replicasAwaited });
     const made = configured === undefined ? (file ?? resolve(io.cwd, fileDefault)) : undefined;
     const rootKey = configured ?? makeFile(made ?? "");
     const token = await storage.initialize(rootKey).catch((error: unknown) => {

@@ -29,8 +29,8 @@ export function openClusterListeners(options: {
     for (const address of read.masters.values()) {
       const name = formatRedisAddress(address);
       if (listeners.has(name) || isClosed) continue;
-      const { credentials, isTls } = cluster;
-      const endpoint = { kind: "node", address, credentials, isTls } as const;
+      const { credentials, isTls, ca } = cluster;
+      const endpoint = { kind: "node", address, credentials, isTls, ca } as const;
       listeners.set(
         name,
         openExpiryListener({ endpoint, isLate: !isFirst, onExpired, onGap, onLost: () => void refresh() }),

@@ -57,8 +57,8 @@ export function openClusterNodes(
     const name = formatRedisAddress(address);
     const known = members.get(name);
     if (known) return known;
-    const { credentials, isTls } = cluster;
-    const node = openRedisNode({ kind: "node", address, credentials, isTls }, (event) => {
+    const { credentials, isTls, ca } = cluster;
+    const node = openRedisNode({ kind: "node", address, credentials, isTls, ca }, (event) => {
       if (event.kind === "lost") {
         trouble = new Error(`${name}: ${event.reason}`);
         void refresh();

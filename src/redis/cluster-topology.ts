@@ -56,8 +56,8 @@ function isBetter(one: ClusterTopology, other: ClusterTopology): boolean {
 }
 
 async function askNode(cluster: ClusterRedis, address: RedisAddress): Promise<ClusterTopology> {
-  const { credentials, isTls } = cluster;
-  const redis = openRedisConnection({ kind: "node", address, credentials, isTls }, "leasehold-topology");
+  const { credentials, isTls, ca } = cluster;
+  const redis = openRedisConnection({ kind: "node", address, credentials, isTls, ca }, "leasehold-topology");
   let trouble: unknown;
   redis.on("error", (error: Error) => {
     trouble ??= error;

@@ -50,9 +50,11 @@ const readyPollMs = 20;
 /** Connects to Redis. Throws for a URL that is none. */
 export function createRedisClient(options: {
   readonly url: string;
+  /** CAs whose certificates are believed, in PEM; those of the system where there are none. */
+  readonly ca?: string | undefined;
   readonly onConnection?: (event: ConnectionEvent) => void;
 }): RedisClient {
-  const target = parseRedisUrl(options.url);
+  const target = parseRedisUrl(options.url, options);
   const nodes = openRedisNodes(target, options.onConnection ?? (() => {}));
 
   const guard = async (work: () => Promise<RedisReply>): Promise<RedisReply> => {

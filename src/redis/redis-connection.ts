@@ -1,7 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Redis, type RedisOptions } from "ioredis";
 import { followFailovers } from "./follow-failovers.ts";
-import type { RedisAddress, RedisCredentials, SentinelRedis, SingleRedis } from "./redis-url.ts";
+import {
+  isTlsRedisUrl,
+  type RedisAddress,
+  type RedisCredentials,
+  type RedisTrust,
+  type SentinelRedis,
+  type SingleRedis,
+} from "./redis-url.ts";
 
 /** How long a command may take: with what comes before it, a caller hears within two seconds that Redis is away. */
 const commandTimeoutMs = 1_500;
@@ -33,7 +40,7 @@ const settings = {
 } satisfies RedisOptions;
 
 /** One node of a cluster. */
-export interface ClusterNode {
+export interface ClusterNode extends RedisTrust {
   readonly kind: "node";
   readonly address: RedisAddress;
   readonly credentials: RedisCredentials;
@@ -48,12 +55,16 @@ const sentinelsOf = new WeakMap<Redis, readonly Redis[]>();
 
 /** Opens a connection that comes back by itself for ever, and starts to connect at once. */
 export function openRedisConnection(endpoint: RedisEndpoint, name: string): Redis {
-  if (endpoint.kind === "single") return new Redis(endpoint.url, { ...settings, connectionName: name });
-  const { credentials, isTls } = endpoint;
+  const trust = endpoint.ca === undefined ? {} : { ca: endpoint.ca };
+  if (endpoint.kind === "single") {
+    const tls = isTlsRedisUrl(endpoint.url) ? { tls: trust } : {};
+    return new Redis(endpoint.url, { ...settings, ...tls, connectionName: name });
+  }
+  const { credentials, isTls, ca } = endpoint;
   const options = {
     ...settings,
     ...credentials,
-    ...(isTls ? { tls: {} } : {}),
+    ...(isTls ? { tls: trust } : {}),
     connectionName: name,
   };
   if (endpoint.kind === "node") return new Redis({ ...options, ...endpoint.address });
@@ -67,10 +78,13 @@ export function openRedisConnection(endpoint: RedisEndpoint, name: string): Redi
     sentinelCommandTimeout: commandTimeoutMs,
     ...(username === undefined ? {} : { sentinelUsername: username }),
     ...(password === undefined ? {} : { sentinelPassword: password }),
-    ...(isTls ? { sentinelTLS: {}, enableTLSForSentinelMode: true } : {}),
+    ...(isTls ? { sentinelTLS: trust, enableTLSForSentinelMode: true } : {}),
   });
   const sentinels = endpoint.sentinels.map((address) =>
-    openRedisConnection({ kind: "node", address, credentials: endpoint.sentinelCredentials, isTls }, name),
+    openRedisConnection(
+      { kind: "node", address, credentials: endpoint.sentinelCredentials, isTls, ca },
+      name,
+    ),
   );
   sentinelsOf.set(redis, sentinels);
   followFailovers(redis, endpoint.masterName, sentinels);

@@ -10,14 +10,20 @@ export interface RedisCredentials {
   readonly password?: string;
 }
 
+/** Whose certificates are believed, where TLS is used. */
+export interface RedisTrust {
+  /** CAs in PEM; those of the system where there are none. */
+  readonly ca?: string | undefined;
+}
+
 /** One server, by the URL as it was given. */
-export interface SingleRedis {
+export interface SingleRedis extends RedisTrust {
   readonly kind: "single";
   readonly url: string;
 }
 
 /** Servers that a group of sentinels watches; they know which one is the primary. */
-export interface SentinelRedis {
+export interface SentinelRedis extends RedisTrust {
   readonly kind: "sentinel";
   readonly sentinels: readonly RedisAddress[];
   readonly masterName: string;
@@ -28,7 +34,7 @@ export interface SentinelRedis {
 }
 
 /** A cluster, by some of its nodes; they know the others. */
-export interface ClusterRedis {
+export interface ClusterRedis extends RedisTrust {
   readonly kind: "cluster";
   readonly nodes: readonly RedisAddress[];
   readonly credentials: RedisCredentials;
@@ -64,12 +70,17 @@ const sentinelPort = 26379;
 const badlyEncoded = "what is special in its user name and password must be percent-encoded";
 const sentinelParameters = ["sentinel_username", "sentinel_password"] as const;
 
+/** Says whether a Redis URL asks for TLS. */
+export function isTlsRedisUrl(url: string): boolean {
+  return url.startsWith("rediss");
+}
+
 /**
  * Reads a Redis URL: a server, a cluster, or what sentinels watch. User and
  * password stand before an `@`, percent-encoded. Throws `RedisUrlError` for
  * a URL that is none of these.
  */
-export function parseRedisUrl(url: string): RedisTarget {
+export function parseRedisUrl(url: string, { ca }: RedisTrust = {}): RedisTarget {
   const [, tls = "", kind = "", authority = "", path = "", query = ""] =
     /^redis(s?)(?:\+(cluster|sentinel))?:\/\/([^/?#]*)([^?#]*)(?:\?([^#]*))?$/.exec(url) ?? [];
   const isKnown = /^rediss?(?:\+(?:cluster|sentinel))?:\/\//.test(url);
@@ -80,7 +91,7 @@ export function parseRedisUrl(url: string): RedisTarget {
   }
   // An "@" this late is one of a password with an unencoded "/" or "?" before it; nothing of it may be shown.
   if (`${path}${query}`.includes("@")) throw refusal(badlyEncoded);
-  if (kind === "") return singleRedis(url);
+  if (kind === "") return { ...singleRedis(url), ca };
   const userEnd = authority.lastIndexOf("@");
   const credentials = readCredentials(authority.slice(0, Math.max(userEnd, 0)));
   const isTls = tls !== "";
@@ -88,7 +99,7 @@ export function parseRedisUrl(url: string): RedisTarget {
   if (kind === "cluster") {
     if (!/^(\/0?)?$/.test(path)) throw refusal(`a cluster has the database 0 alone, not "${path.slice(1)}"`);
     refuseParameters(parameters, []);
-    return { kind, nodes: readAddresses(authority.slice(userEnd + 1), redisPort), credentials, isTls };
+    return { kind, nodes: readAddresses(authority.slice(userEnd + 1), redisPort), credentials, isTls, ca };
   }
   const [, masterName = "", db = "0"] = /^\/([^/]+)(?:\/(\d*))?$/.exec(path) ?? [];
   if (masterName === "") {
@@ -109,6 +120,7 @@ export function parseRedisUrl(url: string): RedisTarget {
       ...optional("password", parameters.get("sentinel_password")),
     },
     isTls,
+    ca,
   };
 }
 

@@ -19,6 +19,8 @@ const refusals: Readonly<Record<string, string>> = {
 
 const passing = new Set(["TRYAGAIN", "CLUSTERDOWN", "MOVED", "ASK"]);
 const causeCharactersMax = 200;
+/** What OpenSSL and Node say of a handshake that failed. */
+const isTlsTrouble = /certificate|altnames|SSL routines|EPROTO|before secure TLS/i;
 
 /** Says whether Redis refuses for a moment only, and changed nothing. */
 export function isPassing(error: unknown): boolean {
@@ -46,7 +48,9 @@ export function storageUnavailable(error: unknown): CoreError {
       ? "Redis refuses. Look at the server's log."
       : isTimeout
         ? "Redis does not answer. Try again when it does."
-        : "Redis cannot be reached. Try again when it can.");
+        : isTlsTrouble.test(message)
+          ? "The certificate of Redis is not believed, or Redis speaks no TLS. See that it names the host of the Redis URL, and LEASEHOLD_REDIS_CA_FILE its CA."
+          : "Redis cannot be reached. Try again when it can.");
   return new CoreError("STORAGE_UNAVAILABLE", said, {
     details: code === "" ? {} : { redis_error: code },
     cause: new Error(message.slice(0, causeCharactersMax)),

@@ -15,9 +15,11 @@ const checkEveryMsDefault = 2_000;
  */
 export function createRedisWakeups(options: {
   readonly url: string;
+  /** CAs whose certificates are believed, in PEM; those of the system where there are none. */
+  readonly ca?: string | undefined;
   readonly checkEveryMs?: number;
 }): Wakeups {
-  const target = parseRedisUrl(options.url);
+  const target = parseRedisUrl(options.url, options);
   let listener: ExpiryListener | undefined;
   let timer: NodeJS.Timeout | undefined;
 

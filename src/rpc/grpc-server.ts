@@ -32,8 +32,8 @@ export interface GrpcServerOptions {
   readonly limits: RpcLimits;
   /** The certificate that the peer with this address and port has proved to hold; none unless told. */
   readonly certificateOf?: CertificateOf;
-  /** Is told of each call of a peer, by its address and port. */
-  readonly onCall?: (peer: string) => void;
+  /** Is told of each message of a peer, by its address and port, and how many bytes it has. */
+  readonly onMessage?: (peer: string, bytes: number) => void;
 }
 
 /** Finds the certificate of a peer. */
@@ -65,11 +65,11 @@ function serverOptions(limits: RpcLimits) {
 
 function callerOf(
   call: AnyCall,
-  { certificateOf = noCertificate, onCall }: Pick<GrpcServerOptions, "certificateOf" | "onCall">,
+  { certificateOf = noCertificate, onMessage }: Pick<GrpcServerOptions, "certificateOf" | "onMessage">,
 ): Caller {
   const [authorization] = call.metadata.get("authorization");
   const peer = call.getPeer();
-  onCall?.(peer);
+  onMessage?.(peer, call.request.length);
   return {
     token: bearerToken(authorization?.toString()),
     peer,

@@ -16,8 +16,10 @@ export interface RpcLimits {
   readonly connectionsPerAddressMax: number;
   /** gRPC: bytes a second that a connection may send besides its calls: pings, settings and the like. */
   readonly idleBytesPerSecond: number;
-  /** gRPC: how many bytes beyond that and beyond its calls a connection may have sent before it is cut. */
+  /** gRPC: how many bytes beyond that, and beyond its calls, a connection may have sent before it is cut. */
   readonly idleBytesMax: number;
+  /** gRPC: how many such bytes all connections together may have sent, messages that are on their way included, before those with most are cut. */
+  readonly unaskedBytesMax: number;
   /** gRPC: calls on one connection at the same time. */
   readonly streamsPerConnectionMax: number;
   /** gRPC: memory of one HTTP/2 session, in megabytes. */
@@ -40,7 +42,7 @@ export interface RpcLimits {
   readonly headersMax: number;
   /** HTTP: time for sending all headers. */
   readonly headersTimeoutMs: number;
-  /** HTTP: time for sending the whole request. */
+  /** Time for sending the whole request. */
   readonly requestTimeoutMs: number;
   /** HTTP: how long a connection may stay between two requests. */
   readonly keepAliveTimeoutMs: number;
@@ -69,10 +71,12 @@ export const defaultRpcLimits: RpcLimits = {
   connectionsMax: 1000,
   // One host, or one proxy in front of many, must not take all of them.
   connectionsPerAddressMax: 250,
-  // A busy client's window updates, settings and pings need a hundredth of it.
-  idleBytesPerSecond: 128 * 1024,
-  // All streams of a connection may be sending their longest message before the first of them counts as a call, twice over.
-  idleBytesMax: 32 * 1024 * 1024,
+  // Some 500 pings a second; a client that pings once a second, and one that updates its windows, needs a hundredth of it.
+  idleBytesPerSecond: 8 * 1024,
+  // What is refused for its length counts, too: a client may get it wrong a dozen times in a row.
+  idleBytesMax: 2 * 1024 * 1024,
+  // Two thousand of the longest messages on their way at once; more would only wait for memory.
+  unaskedBytesMax: 128 * 1024 * 1024,
   // HTTP/2 recommends at least 100 (RFC 9113, 6.5.2); more would only queue in this process.
   streamsPerConnectionMax: 256,
   // All streams of a connection with a full 64 kB flow control window each.

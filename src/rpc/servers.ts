@@ -1,6 +1,6 @@
 import type { Handle } from "../core/requests.ts";
-import { createByteWatch } from "./byte-watch.ts";
 import { Calls } from "./calls.ts";
+import { createFloodWatch } from "./flood-watch.ts";
 import { GrpcServer } from "./grpc-server.ts";
 import { HttpServer } from "./http-server.ts";
 import { defaultRpcLimits, type RpcLimits } from "./limits.ts";
@@ -70,9 +70,9 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
   const tls = options.tls && createTlsListeners(options.tls, log);
   const grpcTls = tls?.add({ protocols: ["h2"], onSecure: (socket) => grpcServer.accept(socket) });
   const httpTls = tls?.add({ protocols: ["http/1.1"], onSecure: (socket) => httpServer.accept(socket) });
-  const watch = createByteWatch(limits);
-  const { noteCall: onCall } = watch;
-  const grpcServer = new GrpcServer({ services, calls, limits, onCall, ...certificatesOf(grpcTls) });
+  const watch = createFloodWatch(limits, log);
+  const { noteMessage: onMessage } = watch;
+  const grpcServer = new GrpcServer({ services, calls, limits, onMessage, ...certificatesOf(grpcTls) });
   const httpServer = new HttpServer({ ...options, services, calls, limits, ...certificatesOf(httpTls) });
   const open = (name: string, address: ListenAddress, server: Pick<HttpServer, "accept">) =>
     Listener.open({ ...limits, ...address, name, accept: (socket) => server.accept(socket) });

@@ -13,11 +13,14 @@ export interface TlsFiles {
   readonly isClientCertRequired: boolean;
 }
 
-/** Thrown where the files of an identity cannot be used; says which, and why. */
+/** Thrown where the files of an identity cannot be used; says which, and why: a sentence for each problem. */
 export class TlsIdentityError extends Error {
-  constructor(message: string) {
-    super(message);
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join(" "));
     this.name = "TlsIdentityError";
+    this.problems = problems;
   }
 }
 
@@ -27,50 +30,62 @@ export interface TlsIdentity {
   readonly digest: string;
 }
 
-function read(name: string, file: string): Buffer {
+function read(name: string, file: string, problems: string[]): Buffer | undefined {
   try {
     return readFileSync(file);
   } catch (error) {
     const why = error instanceof Error && "code" in error ? String(error.code) : String(error);
-    throw new TlsIdentityError(
-      `${name} names the file ${JSON.stringify(file)}, which cannot be read (${why}).`,
-    );
+    problems.push(`${name} names the file ${JSON.stringify(file)}, which cannot be read (${why}).`);
+    return undefined;
   }
 }
 
-function certificates(name: string, pem: Buffer): readonly X509Certificate[] {
-  const blocks =
+/** Says what is wrong with certificates in PEM; undefined where nothing is. `name` is what names their file. */
+export function certificateProblem(name: string, pem: Buffer, nowMs: number): string | undefined {
+  const [first, ...others] =
     pem.toString("latin1").match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  if (blocks.length === 0) throw new TlsIdentityError(`${name} holds no certificate in PEM.`);
+  if (first === undefined) return `${name} holds no certificate in PEM.`;
   try {
-    return blocks.map((block) => new X509Certificate(block));
+    const read = [first, ...others].map((block) => new X509Certificate(block));
+    // Of several CAs some may be over.
+    if (read.some(({ validTo }) => Date.parse(validTo) > nowMs)) return undefined;
+    return `${name} holds a certificate that has expired, at ${read[0]?.validTo}.`;
   } catch {
-    throw new TlsIdentityError(`${name} holds a certificate that cannot be read.`);
+    return `${name} holds a certificate that cannot be read.`;
   }
 }
 
-/** Reads the files of an identity. Throws `TlsIdentityError` for what is missing, broken, over, or does not belong together. */
+/** Reads the files of an identity. Throws `TlsIdentityError` with all that is missing, broken, over, or does not belong together. */
 export function readTlsIdentity({ certFile, keyFile, clientCaFile }: TlsFiles, nowMs: number): TlsIdentity {
-  const cert = read("LEASEHOLD_TLS_CERT_FILE", certFile);
-  const key = read("LEASEHOLD_TLS_KEY_FILE", keyFile);
-  const ca = clientCaFile === undefined ? undefined : read("LEASEHOLD_TLS_CLIENT_CA_FILE", clientCaFile);
-  const [own] = certificates("LEASEHOLD_TLS_CERT_FILE", cert);
-  if (ca) certificates("LEASEHOLD_TLS_CLIENT_CA_FILE", ca);
-  if (own && Date.parse(own.validTo) <= nowMs)
-    throw new TlsIdentityError(
-      `LEASEHOLD_TLS_CERT_FILE holds a certificate that has expired, at ${own.validTo}.`,
-    );
+  const problems: string[] = [];
+  const cert = read("LEASEHOLD_TLS_CERT_FILE", certFile, problems);
+  const key = read("LEASEHOLD_TLS_KEY_FILE", keyFile, problems);
+  const ca =
+    clientCaFile === undefined ? undefined : read("LEASEHOLD_TLS_CLIENT_CA_FILE", clientCaFile, problems);
+  const ofCert = cert && identityProblem(cert, key, nowMs);
+  const ofCa = ca && certificateProblem("LEASEHOLD_TLS_CLIENT_CA_FILE", ca, nowMs);
+  problems.push(...[ofCert, ofCa].filter((problem) => problem !== undefined));
+  if (problems.length > 0 || !cert || !key) throw new TlsIdentityError(problems);
   // Without CAs given, Node would believe those of the system.
   const options = { cert, key, ...(ca && { ca }) };
-  try {
-    createSecureContext(options);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new TlsIdentityError(
-      `LEASEHOLD_TLS_CERT_FILE and LEASEHOLD_TLS_KEY_FILE cannot be used together: ${why}.`,
-    );
-  }
   const digest = createHash("sha256");
   for (const bytes of [cert, key, ca ?? ""]) digest.update(bytes).update("\0");
   return { options, digest: digest.digest("hex") };
+}
+
+function identityProblem(cert: Buffer, key: Buffer | undefined, nowMs: number): string | undefined {
+  const name = "LEASEHOLD_TLS_CERT_FILE";
+  const problem = certificateProblem(name, cert, nowMs);
+  if (problem !== undefined) return problem;
+  // The first certificate is the listeners' own, also where those of CAs follow.
+  const { validTo } = new X509Certificate(cert);
+  if (Date.parse(validTo) <= nowMs) return `${name} holds a certificate that has expired, at ${validTo}.`;
+  if (!key) return undefined;
+  try {
+    createSecureContext({ cert, key });
+    return undefined;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return `${name} and LEASEHOLD_TLS_KEY_FILE cannot be used together: ${why}.`;
+  }
 }

@@ -23,6 +23,12 @@ function peerOf({ remoteAddress, remotePort }: Socket): string {
 /** `[::1]:1` and `::1:1` name the same peer, in two spellings. */
 const plain = (peer: string): string => peer.replace(/^\[(.*)\]:(\d+)$/, "$1:$2");
 
+/**
+ * One of the names of a certificate. Node prints those with special characters as strings of JSON, commas escaped, so that a name
+ * cannot pass for two.
+ */
+const nameOf = (text: string): string => (text.startsWith('"') ? String(JSON.parse(text)) : text);
+
 /** What a handler may know of the certificate of a connection; undefined where none was shown. */
 function peerCertificateOf(socket: TLSSocket): PeerCertificate | undefined {
   if (!socket.authorized) return undefined;
@@ -30,9 +36,7 @@ function peerCertificateOf(socket: TLSSocket): PeerCertificate | undefined {
   if (!shown) return undefined;
   const names = (shown.subjectAltName ?? "").split(", ");
   const named = (prefix: string) =>
-    names
-      .filter((name) => name.startsWith(prefix))
-      .map((name) => name.slice(prefix.length).replace(/^"|"$/g, ""));
+    names.filter((name) => name.startsWith(prefix)).map((name) => nameOf(name.slice(prefix.length)));
   return {
     raw: new Uint8Array(shown.raw),
     fingerprint: shown.fingerprint256.replaceAll(":", "").toLowerCase(),

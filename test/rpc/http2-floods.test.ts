@@ -3,12 +3,23 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
-import { afterAll, afterEach, beforeAll, describe, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { makeCertificate } from "../kit/test-certificates.ts";
-import { clientsOf, type RunningServers, runServers } from "./running-servers.ts";
+import { clientsOf, type RunningServers, runServers, until } from "./running-servers.ts";
 
 // Frames of RFC 9113, 4.1: length, type, flags, stream, payload.
-const types = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, windowUpdate: 8, continuation: 9 };
+const types = {
+  data: 0,
+  headers: 1,
+  priority: 2,
+  reset: 3,
+  settings: 4,
+  ping: 6,
+  goAway: 7,
+  windowUpdate: 8,
+  continuation: 9,
+  unknown: 99,
+};
 
 function frame(type: number, flags: number, stream: number, payload: Uint8Array = Buffer.alloc(0)): Buffer {
   const head = Buffer.alloc(9);
@@ -55,6 +66,14 @@ beforeAll(async () => {
 afterAll(async () => await rm(await dir, { recursive: true }));
 afterEach(() => running.servers.close());
 
+/** The types of the frames in what a server has sent. */
+function typesOf(bytes: Buffer): readonly number[] {
+  const found: number[] = [];
+  for (let at = 0; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3))
+    found.push(bytes.readUInt8(at + 3));
+  return found;
+}
+
 /** Floods a connection until it is closed; answers how many bytes it took. Bounded, and ends with the connection. */
 async function flood(socket: Socket, next: (at: number) => Buffer): Promise<number> {
   const bytesMax = 512 * 1024 * 1024;
@@ -79,6 +98,12 @@ const floods: readonly (readonly [string, (at: number) => Buffer])[] = [
   ["answers to PING frames that nobody sent", () => many(frame(types.ping, 1, 0, Buffer.alloc(8)))],
   ["SETTINGS frames", () => many(frame(types.settings, 0, 0))],
   ["window updates", () => many(frame(types.windowUpdate, 0, 0, Buffer.from([0, 0, 0, 1])))],
+  ["priorities", () => many(frame(types.priority, 0, 1, Buffer.from([0, 0, 0, 0, 1])))],
+  ["frames of no known type", () => many(frame(types.unknown, 0, 0, Buffer.alloc(100)))],
+  [
+    "empty pieces of a message",
+    (at) => (at === 0 ? frame(types.headers, 4, 1, requestHeaders) : many(frame(types.data, 0, 1))),
+  ],
   [
     "streams that are reset at once",
     (at) =>
@@ -123,5 +148,85 @@ describe("a connection that floods the gRPC listener", () => {
     });
     await new Promise((resolve) => socket.once("secureConnect", resolve));
     await flood(socket, () => many(frame(types.ping, 0, 0, Buffer.alloc(8))));
+  });
+});
+
+describe("a connection on the gRPC listener", () => {
+  /** Opens a connection, and collects what the server sends. */
+  function open(port: number) {
+    const socket = connect(port, "127.0.0.1");
+    const seen = { bytes: Buffer.alloc(0), isClosed: false };
+    socket.on("data", (bytes) => {
+      seen.bytes = Buffer.concat([seen.bytes, bytes]);
+    });
+    socket.on("close", () => {
+      seen.isClosed = true;
+    });
+    socket.on("error", () => {});
+    socket.write(preface);
+    return { socket, seen };
+  }
+
+  test("is told by GOAWAY that it is cut, once it has made a call", { timeout: 30_000 }, async () => {
+    running = await runServers({ listMounts: async () => [] }, { limits: { idleBytesMax: 10_000 } });
+    const { socket, seen } = open(running.servers.grpcPort);
+    socket.write(frame(types.headers, 4, 1, requestHeaders));
+    socket.write(frame(types.data, 1, 1, Buffer.alloc(5)));
+    await until(() => typesOf(seen.bytes).includes(types.headers));
+    // Few enough to be read whole, so that the last frames of the server are not lost in a reset.
+    for (let at = 0; at < 10; at++) socket.write(frame(types.unknown, 0, 0, Buffer.alloc(10_000)));
+    await until(() => seen.isClosed);
+    expect(typesOf(seen.bytes)).toContain(types.goAway);
+    expect(running.lines).toContainEqual(
+      expect.objectContaining({ msg: "a connection was cut", peer: expect.any(String) }),
+    );
+  });
+
+  test("loses a stream whose request does not come to its end, and no other", {
+    timeout: 30_000,
+  }, async () => {
+    running = await runServers(
+      { listMounts: async () => [] },
+      { limits: { headersTimeoutMs: 200, requestTimeoutMs: 200 } },
+    );
+    const { socket, seen } = open(running.servers.grpcPort);
+    socket.write(frame(types.headers, 4, 1, requestHeaders));
+    socket.write(frame(types.data, 0, 1, Buffer.alloc(3)));
+    await until(() => typesOf(seen.bytes).includes(types.reset));
+    socket.write(frame(types.headers, 4, 3, requestHeaders));
+    socket.write(frame(types.data, 1, 3, Buffer.alloc(5)));
+    await until(() => typesOf(seen.bytes).includes(types.headers));
+    expect(seen.isClosed).toBe(false);
+    socket.destroy();
+  });
+
+  test("stays, however many calls it makes, and however long they are", { timeout: 60_000 }, async () => {
+    const limits = { idleBytesMax: 100_000, idleBytesPerSecond: 0 };
+    const reply = { data: {}, lease: undefined, warnings: [] };
+    running = await runServers({ listMounts: async () => [], write: () => reply }, { limits });
+    const { mounts, secrets } = clientsOf(running, "gRPC");
+    const headers = { authorization: `Bearer ${"t".repeat(8000)}` };
+    const data = { value: "x".repeat(60_000) };
+    for (let round = 0; round < 4; round++) {
+      const short = Array.from({ length: 50 }, () => mounts.listMounts({}, { headers }));
+      const long = Array.from({ length: 50 }, () => secrets.write({ path: "secret/a", data }));
+      await Promise.all([...short, ...long]);
+    }
+    expect(running.lines.filter(({ msg }) => msg === "a connection was cut")).toEqual([]);
+    expect(running.servers.connections().grpc.accepted).toBe(1);
+  });
+
+  test("is cut where all together hold too much, and it holds most", { timeout: 30_000 }, async () => {
+    running = await runServers({ listMounts: async () => [] }, { limits: { unaskedBytesMax: 200_000 } });
+    const greedy = open(running.servers.grpcPort);
+    const modest = open(running.servers.grpcPort);
+    modest.socket.write(frame(types.headers, 4, 1, requestHeaders));
+    for (let at = 0; at < 20; at++) {
+      greedy.socket.write(frame(types.headers, 4, 2 * at + 1, requestHeaders));
+      greedy.socket.write(frame(types.data, 0, 2 * at + 1, Buffer.alloc(16_000)));
+    }
+    await until(() => greedy.seen.isClosed);
+    expect(modest.seen.isClosed).toBe(false);
+    modest.socket.destroy();
   });
 });

@@ -178,6 +178,37 @@ describe("listeners with an identity", () => {
   });
 });
 
+describe("certificates of clients", () => {
+  test("cannot pass one name for two, and keep names with special characters", async () => {
+    const uris = ["spiffe://example.com/a, URI:spiffe://example.com/admin", 'x"y\\z'];
+    const servers = await start({ clientCaFile: file("ca.pem") });
+    await callHttp(
+      servers,
+      makeCertificate({ commonName: "x\nCN=admin", issuer: ca, uris, dnsNames: ["a, DNS:b"] }),
+    );
+    expect(servers.fake.asked[0]?.context.peerCertificate).toMatchObject({ uris, dnsNames: ["a, DNS:b"] });
+    expect(servers.fake.asked[0]?.context.peerCertificate?.commonName).not.toBe("admin");
+  });
+
+  test("are not believed by a session from before their CA was exchanged", async () => {
+    const servers = await start({ clientCaFile: file("ca.pem") });
+    const port = servers.servers.grpcPort;
+    const shown = { cert: client.cert, key: client.key, ALPNProtocols: ["h2"] };
+    const first = await shakeHands(port, shown);
+    const session = await new Promise<Buffer>((resolve) => first.once("session", resolve));
+    first.destroy();
+    const again = await shakeHands(port, { ...shown, session });
+    expect(again.isSessionReused()).toBe(true);
+    again.destroy();
+    await writeFile(file("ca.pem"), makeCertificate({ commonName: "another CA", isCa: true }).cert);
+    servers.servers.reload();
+    const refused = await shakeHands(port, { ...shown, session });
+    expect(refused.isSessionReused()).toBe(false);
+    await new Promise<void>((resolve) => refused.once("close", () => resolve()).resume());
+    await writeFile(file("ca.pem"), ca.cert);
+  });
+});
+
 describe("an identity", () => {
   test.each([
     ["a file that is not there", async () => rm(file("cert.pem")), "ENOENT"],
