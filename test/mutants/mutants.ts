@@ -209,6 +209,17 @@ export const mutants: readonly Mutant[] = [
     seedsMax: 1000,
   },
   {
+    name: "what a repetition has reopened is given up with the first request",
+    edits: [
+      {
+        file: "src/core/revoker.ts",
+        from: '[{ kind: "abandoned", id, issuerFence }]',
+        to: '[{ kind: "requested", id }]',
+      },
+    ],
+    tests: ["test/core/repeat-issue.test.ts"],
+  },
+  {
     name: "a failed revocation is given up",
     edits: [
       {
