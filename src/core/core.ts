@@ -94,7 +94,10 @@ export function createCore(given: CoreOptions): Core {
   const { keyring } = given;
   const options = keyring ? { ...given, barrier: guardBarrier(given.barrier, keyring) } : given;
   const { leases, storage, barrier, settings, telemetry, clock } = options;
-  const tokens = createTokenBackend({ endLeasesOf: (callerId) => endLeasesOf(callerId) });
+  const tokens = createTokenBackend({
+    endLeasesOf: (callerId) => endLeasesOf(callerId),
+    onDisarmed: (digest) => access.disbelieve(digest),
+  });
   const builtIns = builtInMounts({ tokens, loginMethods: options.loginMethods ?? [] });
   const mounts = createMountTable({ ...options, builtIns, isObserving: () => observer.isObserving() });
   const revoker = createRevoker(options);

@@ -27,7 +27,7 @@ export interface HandleOptions
   extends MountOperationsOptions,
     SecretOperationsOptions,
     LeaseOperationsOptions {
-  readonly authenticate: TokenAuthenticator;
+  readonly authenticate: TokenAuthenticator["authenticate"];
   readonly access: Pick<Access, "authorize" | "operations" | "endUsedUp">;
   readonly policies: PolicyBook;
   readonly limits: RateLimits;

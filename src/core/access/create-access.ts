@@ -43,7 +43,8 @@ export interface AccessOptions {
 
 /** Who a caller is, what it may do, and how it got its token. */
 export interface Access {
-  readonly authenticate: TokenAuthenticator;
+  readonly authenticate: TokenAuthenticator["authenticate"];
+  readonly disbelieve: TokenAuthenticator["disbelieve"];
   readonly authorize: Authorize;
   readonly operations: Operates<TokenOperationName>;
   /** Has a token end that has been used as often as it can be, and all that it made; goes on by itself. */
@@ -79,7 +80,7 @@ export function createAccess(options: AccessOptions): Access {
         options.telemetry.backgroundFailed("ending a token that was used up", error),
       );
     },
-    authenticate: createTokenAuthenticator({
+    ...createTokenAuthenticator({
       ...options,
       ...{ book: tokens.book, leases, barrier, tokenAccessor: tokenMountAccessor },
     }),

@@ -25,8 +25,13 @@ export interface KnownCaller {
   readonly isLastUse: boolean;
 }
 
-/** Tells who a token belongs to. Throws `UNAUTHENTICATED`, `STORAGE_UNAVAILABLE`. Answers at once what it has read a moment ago. */
-export type TokenAuthenticator = (token: string | undefined) => KnownCaller | Promise<KnownCaller>;
+/** Tells who a token belongs to. */
+export interface TokenAuthenticator {
+  /** Throws `UNAUTHENTICATED`, `STORAGE_UNAVAILABLE`. Answers at once what it has read a moment ago. */
+  readonly authenticate: (token: string | undefined) => KnownCaller | Promise<KnownCaller>;
+  /** Has the storage asked anew about the token of this digest, since it was ended here. */
+  readonly disbelieve: (digest: string) => void;
+}
 
 /** What the authenticator works with. */
 export interface TokenAuthenticatorOptions {
@@ -64,6 +69,7 @@ export function createTokenAuthenticator(options: TokenAuthenticatorOptions): To
     isLastUse: false,
   };
   const believed = new Map<string, Believed>();
+  let disbelieved = 0;
 
   /** When the token ends, in milliseconds from now; not above zero where it has. */
   const leftMsOf = async ({ leaseId: id }: TokenRecord): Promise<number> => {
@@ -83,6 +89,7 @@ export function createTokenAuthenticator(options: TokenAuthenticatorOptions): To
   };
 
   const read = async (digest: string): Promise<KnownCaller> => {
+    const disbelievedBefore = disbelieved;
     const record = await book().find(digest);
     if (!record) throw unknownToken();
     const leftMs = await leftMsOf(record);
@@ -98,12 +105,14 @@ export function createTokenAuthenticator(options: TokenAuthenticatorOptions): To
       };
     }
     const known = { caller: callerOf(record, digest, false), record, isLastUse: false };
+    // What was read before some token ended may be of that one.
+    if (disbelieved !== disbelievedBefore) return known;
     if (believed.size >= believedMax) believed.clear();
     believed.set(digest, { known, untilMs: clock.nowMs() + Math.min(believedMs, leftMs) });
     return known;
   };
 
-  return (token) => {
+  const authenticate: TokenAuthenticator["authenticate"] = (token) => {
     if (token === undefined || token === "") {
       throw new CoreError(
         "UNAUTHENTICATED",
@@ -115,5 +124,13 @@ export function createTokenAuthenticator(options: TokenAuthenticatorOptions): To
     const remembered = believed.get(digest);
     if (remembered && remembered.untilMs > clock.nowMs()) return remembered.known;
     return read(digest);
+  };
+
+  return {
+    authenticate,
+    disbelieve(digest) {
+      disbelieved += 1;
+      believed.delete(digest);
+    },
   };
 }

@@ -20,6 +20,8 @@ export interface TokenBackend {
 /** Makes the backend of tokens. They are asked for by the `AuthService`, so the mount has no paths. */
 export function createTokenBackend(options: {
   readonly endLeasesOf: (callerId: string) => Promise<void>;
+  /** Told the digest of each token that this server has made useless. */
+  readonly onDisarmed: (digest: string) => void;
 }): TokenBackend {
   let made: { readonly book: TokenBook; readonly types: ReturnType<typeof tokenSecretTypes> } | undefined;
   const assembled = () => {
@@ -34,7 +36,7 @@ export function createTokenBackend(options: {
       summary: "The tokens of callers.",
       description: "Tokens are made, looked up, renewed and revoked by the AuthService.",
       create({ storage }) {
-        const book = createTokenBook(storage);
+        const book = createTokenBook(storage, options.onDisarmed);
         const types = tokenSecretTypes({ book, endLeasesOf: options.endLeasesOf });
         made = { book, types };
         return { paths: [], secretTypes: [types.renewable.type, types.fixed.type] };

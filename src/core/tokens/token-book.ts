@@ -15,14 +15,17 @@ export interface TokenBook {
   findByAccessor(accessor: string): Promise<TokenRecord | undefined>;
   /** Takes one use of a token; answers what is left, or undefined where there was none, or no such token. */
   useOnce(digest: string): Promise<number | undefined>;
-  /** Makes a token useless. One that is not there is fine. */
+  /** Makes a token useless, and tells the listener. One that is not there is fine. */
   disarm(accessor: string): Promise<void>;
   /** Removes what is left of a token that was disarmed. */
   forget(accessor: string): Promise<void>;
 }
 
-/** Makes the book of tokens over the storage of their mount. */
-export function createTokenBook(storage: MountStorage): TokenBook {
+/** Makes the book of tokens over the storage of their mount. The listener is told the digest of each token that was disarmed. */
+export function createTokenBook(
+  storage: MountStorage,
+  onDisarmed: (digest: string) => void = () => undefined,
+): TokenBook {
   const digestOf = async (accessor: string): Promise<string | undefined> => {
     const entry = await storage.get(accessorEntry(accessor));
     return typeof entry?.digest === "string" ? entry.digest : undefined;
@@ -63,7 +66,9 @@ export function createTokenBook(storage: MountStorage): TokenBook {
     },
     async disarm(accessor) {
       const digest = await digestOf(accessor);
-      if (digest !== undefined) await storage.delete(tokenEntry(digest));
+      if (digest === undefined) return;
+      await storage.delete(tokenEntry(digest));
+      onDisarmed(digest);
     },
     async forget(accessor) {
       await storage.delete(accessorEntry(accessor));
