@@ -69,9 +69,11 @@ export function createAcl(policies: readonly { readonly name: string; readonly p
   const ruleFor = (path: string, capability: Capability): JoinedRule | undefined => {
     const named = exact.get(path);
     if (named) return named;
-    // A folder is listed with a slash at its end, and may be named without.
-    const folder = capability === "list" && path.endsWith("/") ? exact.get(path.slice(0, -1)) : undefined;
-    return folder ?? open.find(({ pattern }) => pattern.matches(path));
+    if (capability !== "list" || !path.endsWith("/"))
+      return open.find(({ pattern }) => pattern.matches(path));
+    // A folder is listed with a slash at its end, and rules name it with or without: "kv/+" is about listing "kv/a/" as well.
+    const folder = path.slice(0, -1);
+    return exact.get(folder) ?? open.find(({ pattern }) => pattern.matches(path) || pattern.matches(folder));
   };
 
   return {

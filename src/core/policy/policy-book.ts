@@ -4,7 +4,7 @@ import { invalidField } from "../field.ts";
 import type { MountStorage } from "../mount-storage.ts";
 import { type Acl, createAcl } from "./acl.ts";
 import { builtInPolicyNames, defaultPolicyName, defaultPolicyText } from "./builtin-policies.ts";
-import { parsePolicy } from "./policy.ts";
+import { type Policy, parsePolicy } from "./policy.ts";
 
 /** How long what was read of policies is believed, in milliseconds: a change counts everywhere this much later at most. */
 const believedMs = 700;
@@ -24,7 +24,7 @@ export interface PolicyBook {
   list(): Promise<readonly string[]>;
   /** Deletes a policy; whoever has it has one less. One that is not there is fine. Throws `INVALID_FIELD` for a built-in one. */
   delete(name: string): Promise<void>;
-  /** What the policies with these names together allow; names that are not known count for nothing. Answers at once what was read a moment ago. */
+  /** What the policies with these names together allow; names that are not known count for nothing. Answers at once what was read a moment ago. Rejects with `DATA_CORRUPTED` where one cannot be read. */
   aclOf(names: readonly string[]): Acl | Promise<Acl>;
 }
 
@@ -42,6 +42,11 @@ export function createPolicyBook(options: {
   const { storage, nowMs } = options;
   const sets = new Map<string, Believed>();
   const reading = new Map<string, Promise<Acl>>();
+  /** A clock that was put back would make what is known young for as long. */
+  const isYounger = ({ readAtMs }: Believed, limitMs: number): boolean => {
+    const ageMs = nowMs() - readAtMs;
+    return ageMs >= 0 && ageMs < limitMs;
+  };
   const rootAcl = createAcl([{ name: rootPolicyName, policy: { rules: [] } }]);
 
   const find = async (name: string): Promise<string | undefined> => {
@@ -57,11 +62,13 @@ export function createPolicyBook(options: {
       const texts = await Promise.all(names.map(async (name) => (await find(name)) ?? ""));
       const isSame = known?.texts.every((text, at) => text === texts[at]) ?? false;
       const acl = known && isSame ? known.acl : createAcl(policiesOf(names, texts));
-      if (sets.size >= setsMax) sets.clear();
+      sets.delete(key);
+      const [longestUnread] = sets.keys();
+      if (sets.size >= setsMax && longestUnread !== undefined) sets.delete(longestUnread);
       sets.set(key, { texts, acl, readAtMs });
       return acl;
     } catch (error) {
-      if (known && hasCode(error, "STORAGE_UNAVAILABLE") && nowMs() - known.readAtMs < believedWhileAwayMs)
+      if (known && hasCode(error, "STORAGE_UNAVAILABLE") && isYounger(known, believedWhileAwayMs))
         return known.acl;
       throw error;
     }
@@ -100,7 +107,7 @@ export function createPolicyBook(options: {
       if (names.includes(rootPolicyName)) return rootAcl;
       const key = names.join(" ");
       const known = sets.get(key);
-      if (known && nowMs() - known.readAtMs < believedMs) return known.acl;
+      if (known && isYounger(known, believedMs)) return known.acl;
       const under = reading.get(key);
       if (under) return under;
       const read = readSet(key, names).finally(() => reading.delete(key));
@@ -116,8 +123,21 @@ const entryOf = (name: string): string => `policy/${name}`;
 function policiesOf(names: readonly string[], texts: readonly string[]) {
   return names.flatMap((name, at) => {
     const text = texts[at] ?? "";
-    return text === "" ? [] : [{ name, policy: parsePolicy(text) }];
+    return text === "" ? [] : [{ name, policy: parseStored(name, text) }];
   });
+}
+
+/** A policy that cannot be read might deny, so it must not count for nothing; what it says is not for whoever happens to have it. */
+function parseStored(name: string, text: string): Policy {
+  try {
+    return parsePolicy(text);
+  } catch (error) {
+    throw new CoreError(
+      "DATA_CORRUPTED",
+      `The policy ${quote(name)} is stored in a form that cannot be read. Write it anew with the root token.`,
+      { details: { policy: name }, cause: error },
+    );
+  }
 }
 
 function checkName(name: string): void {

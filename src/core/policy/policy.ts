@@ -3,6 +3,7 @@ import { quote } from "../errors.ts";
 import { invalidField } from "../field.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../json.ts";
 import { checkPattern } from "./policy-pattern.ts";
+import { findRepeatedKey } from "./repeated-key.ts";
 
 /** What a rule can allow; `deny` allows nothing, whatever stands beside it. */
 export const capabilities = ["create", "read", "update", "patch", "delete", "list", "sudo", "deny"] as const;
@@ -57,6 +58,8 @@ function parseJson(text: string): JsonObject {
     throw bad(`is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
   if (!isJsonObject(value)) throw bad('must be a JSON object such as {"path": {…}}.');
+  const twice = findRepeatedKey(text);
+  if (twice !== undefined) throw bad(`has the key ${quote(twice)} twice in one object. Join the two.`);
   return value;
 }
 
@@ -94,14 +97,17 @@ function parseParameters(pattern: string, key: string, given: JsonValue | undefi
   if (given === undefined) return new Map();
   if (!isJsonObject(given))
     throw bad(`needs an object as ${quote(key)} at ${quote(pattern)}: names, each with a list of values.`);
-  return new Map(
-    Object.entries(given).map(([name, values]) => {
-      if (Array.isArray(values)) return [name.toLowerCase(), values];
-      throw bad(
-        `needs a list of values for ${quote(name)} in ${quote(key)} at ${quote(pattern)}; [] means any value.`,
-      );
-    }),
-  );
+  const parsed = new Map<string, readonly JsonValue[]>();
+  for (const [name, values] of Object.entries(given)) {
+    const where = `${quote(name)} in ${quote(key)} at ${quote(pattern)}`;
+    if (!Array.isArray(values)) throw bad(`needs a list of values for ${where}; [] means any value.`);
+    // Vault takes values here and does not look at them: whoever wrote them would be surprised.
+    if (name === "*" && values.length > 0) throw bad(`has values for ${where}; it can only be [].`);
+    if (parsed.has(name.toLowerCase()))
+      throw bad(`has ${where} twice: case does not count in names. Join the two.`);
+    parsed.set(name.toLowerCase(), values);
+  }
+  return parsed;
 }
 
 function parseNames(pattern: string, given: JsonValue | undefined): readonly string[] {
