@@ -3,8 +3,10 @@ import { CoreError } from "../../core/errors.ts";
 import type { MountLeases } from "../../core/mount-leases.ts";
 import type { MountStorage } from "../../core/mount-storage.ts";
 import { definePath, type PathDefinition } from "../../core/path.ts";
+import { strayRolesWarning } from "./roles/partition-of-role.ts";
 import type { RootAccess } from "./root-access.ts";
 import {
+  partitionRegionOf,
   type RootConfig,
   reachesSameAccount,
   readRootConfig,
@@ -64,7 +66,11 @@ export function configRootPath(options: {
             return isAsked ? { ...merged, account } : merged;
           });
           const unknown = account === undefined ? unknownAccount(before, wanted, live) : [];
-          return { warnings: [...warnings, ...unknown, ...leftOfRotation(before, wanted)] };
+          const region = partitionRegionOf(wanted);
+          const isMoved = region !== undefined && region !== (before && partitionRegionOf(before));
+          const strays = isMoved ? await strayRolesWarning(storage, { region, mountPath }) : undefined;
+          const told = [...warnings, ...unknown, ...leftOfRotation(before, wanted)];
+          return { warnings: [...told, ...(strays === undefined ? [] : [strays])] };
         },
       },
     },
@@ -106,7 +112,14 @@ function unknownAccount(before: RootConfig | undefined, wanted: RootConfig, live
 /** What a rotation of the key before has made and not finished: nobody else looks after it any more. */
 function leftOfRotation(before: RootConfig | undefined, wanted: RootConfig): string[] {
   const { rotation, user } = before?.turnover ?? {};
-  if (rotation === undefined || before?.accessKey === wanted.accessKey) return [];
+  if (rotation === undefined) return [];
+  if (before?.accessKey === wanted.accessKey) {
+    if (before?.roleArn !== undefined || wanted.roleArn === undefined) return [];
+    return [
+      `A rotation of the root key ${before?.accessKey} is under way, and rests as long as there is a role_arn: user "${user}" has a ` +
+        "further access key until then, or may have. Take role_arn away to have it finished.",
+    ];
+  }
   const { pending, old } = rotation;
   const key = pending?.id ?? (rotation.step === "removing" ? old.join(", ") : "one whose id is not known");
   return [

@@ -4,10 +4,12 @@ import type { MountStorage } from "../../core/mount-storage.ts";
 import { definePath, type PathDefinition } from "../../core/path.ts";
 import { readRole, roleFolder, roleNamePattern, writeRole } from "./role.ts";
 import { checkRole } from "./roles/check-role.ts";
+import { checkPartition, strayResourceWarning } from "./roles/partition-of-role.ts";
 import { type RoleFieldName, roleFields } from "./roles/role-fields.ts";
 import { roleOfFields } from "./roles/role-of-fields.ts";
 import { roleWarnings } from "./roles/role-warnings.ts";
 import { shownRole } from "./roles/shown-role.ts";
+import { partitionRegionOf, readRootConfig } from "./root-config.ts";
 
 /** The path that lists the roles of a mount. */
 export function rolesPath(storage: MountStorage): PathDefinition {
@@ -56,8 +58,13 @@ export function rolePath(options: {
           const role = roleOfFields(fields);
           const documentField = fields.policy_document === undefined ? "policy" : "policy_document";
           checkRole(role, { role: params.name, mountPath, documentField });
+          // Without root credentials nobody knows the region yet.
+          const root = await readRootConfig(storage);
+          const region = root && partitionRegionOf(root);
+          if (region !== undefined) checkPartition(role, fields, region);
           await writeRole(storage, params.name, role);
-          return { warnings: roleWarnings(fields, role) };
+          const stray = region === undefined ? undefined : strayResourceWarning(role, region);
+          return { warnings: [...roleWarnings(fields, role), ...(stray === undefined ? [] : [stray])] };
         },
       },
       delete: {

@@ -76,3 +76,15 @@ export function reachesSameAccount(one: RootConfig, other: RootConfig): boolean 
 export function rootNameOf(config: RootConfig): string {
   return config.accessKey ?? "default-chain";
 }
+
+/**
+ * The region whose partition all that a mount names must be of. Undefined where endpoints of its own are written: they may be of a
+ * partition that is not known here, or know none.
+ */
+export function partitionRegionOf({
+  region = defaultRegion,
+  iamEndpoint,
+  stsEndpoint,
+}: RootConfig): string | undefined {
+  return iamEndpoint === undefined && stsEndpoint === undefined ? region : undefined;
+}

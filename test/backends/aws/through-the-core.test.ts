@@ -1,52 +1,15 @@
-import { randomBytes } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { backendTypes } from "../../../src/backends/index.ts";
-import { createBarrier } from "../../../src/core/barrier.ts";
-import { systemClock } from "../../../src/core/clock.ts";
-import { type Core, createCore } from "../../../src/core/core.ts";
 import type { JsonObject } from "../../../src/core/json.ts";
-import type { OperationName, Operations } from "../../../src/core/requests.ts";
 import { type Simulator, startSimulator } from "../../../src/dev/simulator/simulator.ts";
-import { testSettings } from "../../kit/core-harness.ts";
-import { createMemoryLeaseStore, type MemoryLeaseStore } from "../../kit/memory-lease-store.ts";
-import { createMemoryStorage } from "../../kit/memory-storage.ts";
-import { rootKey, tutorialPolicy } from "./mounted-aws.ts";
-
-const token = "root-token-of-the-test";
+import { tutorialPolicy } from "./mounted-aws.ts";
+import { type SimulatedCore, startSimulatedCore } from "./simulated-core.ts";
 
 let simulator: Simulator;
-let core: Core;
-let leases: MemoryLeaseStore;
-let failures: string[];
+let core: SimulatedCore;
 
 beforeEach(async () => {
   simulator = await startSimulator();
-  leases = createMemoryLeaseStore({ nowMs: systemClock.nowMs });
-  failures = [];
-  core = createCore({
-    leases,
-    storage: createMemoryStorage({ mountState: (accessor) => leases.mountState(accessor) }),
-    wakeups: leases.createWakeups(),
-    barrier: createBarrier({ activeTerm: 1, keys: new Map([[1, randomBytes(32)]]) }),
-    backendTypes: backendTypes({
-      aws: { consistencyMs: 300_000, iamEndpoint: simulator.url, stsEndpoint: simulator.url },
-    }),
-    rootToken: token,
-    settings: testSettings,
-    telemetry: {
-      handled: () => {},
-      claimed: () => {},
-      issued: () => {},
-      revoked: () => {},
-      observing: () => {},
-      revocationFailed: ({ error }) => void failures.push(error),
-      backgroundFailed: (_, error) => void failures.push(String(error)),
-    },
-    clock: systemClock,
-  });
-  await core.start();
-  await ask("mount", { type: "aws", path: "aws", description: "", tuning: {} });
-  await write("aws/config/root", rootKey);
+  core = await startSimulatedCore(simulator);
 });
 
 afterEach(async () => {
@@ -54,33 +17,14 @@ afterEach(async () => {
   await simulator.close();
 });
 
-function ask<Name extends OperationName>(operation: Name, input: Operations[Name]["input"]) {
-  return core.handle(operation, input, {
-    token,
-    signal: new AbortController().signal,
-    deadlineMs: systemClock.nowMs() + 30_000,
-    peer: "127.0.0.1:1",
-    requestId: "request-1",
-  });
-}
-
-const write = (path: string, data: JsonObject) => ask("write", { path, data });
-const leasedUsers = () => [...simulator.account.users.all()].filter(({ path }) => path === "/leasehold/");
+const ask: SimulatedCore["ask"] = (operation, input) => core.ask(operation, input);
+const write = (path: string, data: JsonObject) => core.write(path, data);
+const leasedUsers = () => core.leasedUsers();
 
 async function issue(data: JsonObject = {}) {
   const { lease } = await ask("read", { path: "aws/creds/deploy", data });
   if (lease === undefined) throw new Error("Nothing was leased.");
   return lease;
-}
-
-/** Waits for something that happens by itself, for ten seconds at most. */
-async function until(isSo: () => boolean): Promise<void> {
-  const deadlineMs = systemClock.nowMs() + 10_000;
-  while (!isSo()) {
-    if (systemClock.nowMs() > deadlineMs)
-      throw new Error(`It did not happen. Failures: ${failures.join("; ")}`);
-    await systemClock.sleep(20);
-  }
 }
 
 describe("the aws backend behind the core", () => {
@@ -93,7 +37,7 @@ describe("the aws backend behind the core", () => {
     expect(leasedUsers()).toHaveLength(1);
     await ask("revokeLease", { leaseId: lease.id });
     expect(leasedUsers()).toEqual([]);
-    expect(failures).toEqual([]);
+    expect(core.failures).toEqual([]);
   });
 
   it("asks nothing of AWS for a renewal that the guard covers, and says what it covers then", async () => {
@@ -117,7 +61,7 @@ describe("the aws backend behind the core", () => {
     expect(Math.abs(Date.parse(tag("leasehold:expires")) - expiresAtMs - 50_000)).toBeLessThan(2000);
     await renew(250_000);
     await ask("revokeLease", { leaseId: lease.id });
-    expect(failures).toEqual([]);
+    expect(core.failures).toEqual([]);
   });
 
   it("says how many leases a role leaves that is deleted, and ends them as before", async () => {
@@ -138,8 +82,8 @@ describe("the aws backend behind the core", () => {
     });
     await issue();
     expect(leasedUsers()).toHaveLength(1);
-    await until(() => leasedUsers().length === 0);
-    expect(failures).toEqual([]);
+    await core.until(() => leasedUsers().length === 0);
+    expect(core.failures).toEqual([]);
   });
 
   it("leaves nothing behind where AWS refuses a part of the user", async () => {
@@ -173,9 +117,9 @@ describe("the aws backend behind the core", () => {
     const lease = await issue();
     simulator.faults.add({ kind: "throttle", actions: ["DeleteUser"], callsPerSecond: 0, times: 1 });
     await ask("revokeLease", { leaseId: lease.id }).catch(() => {});
-    await until(() => leasedUsers().length === 0);
-    expect(failures).toHaveLength(1);
-    expect(failures[0]).toContain("limits the rate");
+    await core.until(() => leasedUsers().length === 0);
+    expect(core.failures).toHaveLength(1);
+    expect(core.failures[0]).toContain("limits the rate");
   });
 
   it("answers a repeated request with one user and one key, and says what forgetting it would leave behind", async () => {

@@ -84,8 +84,8 @@ export function createCircuitBreaker(options: {
   };
 }
 
-/** Codes of the system, and the name that a call gets whose time is over. Whatever AWS answers has a code of another form. */
-const connectionCode = /^([A-Z][A-Z0-9_]+|TimeoutError|Error)$/;
+/** Codes of the system, and the names of what cuts a call short here. Whatever AWS answers has a code of another form. */
+const connectionCode = /^([A-Z][A-Z0-9_]+|TimeoutError|ConnectionClosed|Error)$/;
 
 /** Says whether nothing at all came back. */
 function isUnanswered(failure: AwsFailure): boolean {

@@ -58,7 +58,7 @@ export const roleFields = {
     },
   ),
   role_arns: listField(
-    "ARNs of the AWS roles that can be assumed (assumed_role). The first is the default.",
+    "ARNs of the AWS roles that can be assumed (assumed_role). Where there are several, a request names one.",
     {
       countMax: 50,
       item: { regexp: roleArnPattern, words: "ARNs such as arn:aws:iam::123456789012:role/deploy" },

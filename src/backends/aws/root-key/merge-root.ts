@@ -1,7 +1,7 @@
 import { quote } from "../../../core/errors.ts";
 import { invalidField } from "../../../core/field.ts";
 import { partitionOf } from "../aws-endpoints.ts";
-import { defaultRegion, type RootConfig } from "../root-config.ts";
+import { defaultRegion, partitionRegionOf, type RootConfig } from "../root-config.ts";
 import { checkUserNameTemplate } from "../user-name.ts";
 import type { RootFields } from "./root-fields.ts";
 
@@ -72,12 +72,16 @@ function checkRoot(root: RootConfig, given: RootFields): void {
   if (root.externalId !== undefined && roleArn === undefined) {
     throw invalidField("external_id", "goes with role_arn, and there is none. Give both, or take it away.");
   }
-  const isOwnEndpoint = root.iamEndpoint !== undefined || root.stsEndpoint !== undefined;
-  if (given.region !== undefined && !isOwnEndpoint && !/^[a-z]{2,4}(?:-[a-z]+)+-\d{1,2}$/.test(region)) {
+  const partitionRegion = partitionRegionOf(root);
+  if (
+    given.region !== undefined &&
+    partitionRegion !== undefined &&
+    !/^[a-z]{2,4}(?:-[a-z]+)+-\d{1,2}$/.test(region)
+  ) {
     throw invalidField("region", `must be a region of AWS such as us-east-1, not ${quote(region)}.`);
   }
-  const partition = partitionOf(region);
-  if (roleArn !== undefined && roleArn.split(":")[1] !== partition) {
+  const partition = partitionRegion && partitionOf(partitionRegion);
+  if (roleArn !== undefined && partition !== undefined && roleArn.split(":")[1] !== partition) {
     throw invalidField(
       given.role_arn === undefined ? "region" : "role_arn",
       `does not fit: role_arn ${quote(roleArn)} is not of partition ${partition}, which region ${quote(region)} is of. Give a role and a region of one partition.`,

@@ -60,6 +60,11 @@ describe("A circuit breaker", () => {
     expect(states()).toEqual(["open", "half-open", "closed"]);
   });
 
+  it("counts a connection that ends without an answer as none", async () => {
+    await fail(5, awsFailure("unknown", "ConnectionClosed", "The connection ended without an answer."));
+    expect(await send()).toMatchObject({ reason: "away" });
+  });
+
   it("waits twice as long each time that the call to find out fails, for half a minute at most", async () => {
     await fail(5);
     const waits: number[] = [];

@@ -1,26 +1,18 @@
 import { randomBytes } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type AwsQuery, createAwsQuery } from "../../../../src/backends/aws/aws-query.ts";
-import { backendTypes } from "../../../../src/backends/index.ts";
-import { createBarrier } from "../../../../src/core/barrier.ts";
-import { systemClock } from "../../../../src/core/clock.ts";
-import { type Core, createCore } from "../../../../src/core/core.ts";
 import type { JsonObject } from "../../../../src/core/json.ts";
-import type { LeaseView, OperationName, Operations } from "../../../../src/core/requests.ts";
+import type { LeaseView } from "../../../../src/core/requests.ts";
 import { type Simulator, startSimulator } from "../../../../src/dev/simulator/simulator.ts";
 import { totpCode } from "../../../../src/dev/simulator/totp.ts";
-import { testSettings } from "../../../kit/core-harness.ts";
-import { createMemoryLeaseStore } from "../../../kit/memory-lease-store.ts";
-import { createMemoryStorage } from "../../../kit/memory-storage.ts";
-import { rootKey } from "../mounted-aws.ts";
+import { type SimulatedCore, startSimulatedCore } from "../simulated-core.ts";
 import { SimulatedAccount } from "./simulated-account.ts";
 
-const token = "root-token-of-the-test";
 const { signal } = new AbortController();
 
 let simulator: Simulator;
 let account: SimulatedAccount;
-let core: Core;
+let core: SimulatedCore;
 let readerArn: string;
 const clients: AwsQuery[] = [];
 
@@ -28,31 +20,8 @@ beforeEach(async () => {
   simulator = await startSimulator();
   account = new SimulatedAccount(simulator);
   readerArn = await account.createRole("reader", { tagsToo: true });
-  const leases = createMemoryLeaseStore({ nowMs: systemClock.nowMs });
-  core = createCore({
-    leases,
-    storage: createMemoryStorage({ mountState: (accessor) => leases.mountState(accessor) }),
-    wakeups: leases.createWakeups(),
-    barrier: createBarrier({ activeTerm: 1, keys: new Map([[1, randomBytes(32)]]) }),
-    backendTypes: backendTypes({
-      aws: { consistencyMs: 300_000, iamEndpoint: simulator.url, stsEndpoint: simulator.url },
-    }),
-    rootToken: token,
-    settings: { ...testSettings, defaultTtlMs: 3_600_000, maxTtlMs: 86_400_000, ttlSpreadShare: 0.02 },
-    telemetry: {
-      handled: () => {},
-      claimed: () => {},
-      issued: () => {},
-      revoked: () => {},
-      observing: () => {},
-      revocationFailed: () => {},
-      backgroundFailed: () => {},
-    },
-    clock: systemClock,
-  });
-  await core.start();
-  await ask("mount", { type: "aws", path: "aws", description: "", tuning: {} });
-  await write("aws/config/root", rootKey);
+  const settings = { defaultTtlMs: 3_600_000, maxTtlMs: 86_400_000, ttlSpreadShare: 0.02 };
+  core = await startSimulatedCore(simulator, { settings });
 });
 
 afterEach(async () => {
@@ -62,17 +31,8 @@ afterEach(async () => {
   await simulator.close();
 });
 
-function ask<Name extends OperationName>(operation: Name, input: Operations[Name]["input"]) {
-  return core.handle(operation, input, {
-    token,
-    signal,
-    deadlineMs: systemClock.nowMs() + 30_000,
-    peer: "127.0.0.1:1",
-    requestId: "request-1",
-  });
-}
-
-const write = (path: string, data: JsonObject) => ask("write", { path, data });
+const ask: SimulatedCore["ask"] = (operation, input) => core.ask(operation, input);
+const write = (path: string, data: JsonObject) => core.write(path, data);
 
 async function issue(path: string, data: JsonObject = {}) {
   const { lease, data: secret, warnings } = await ask("read", { path, data });
@@ -243,11 +203,13 @@ describe("sessions behind the core", () => {
     simulator.faults.add({ kind: "lose-reply", actions: ["AssumeRole"], times: 1 });
     await expect(issue("aws/creds/cut")).rejects.toMatchObject({ code: "BACKEND_UNAVAILABLE" });
     const [session] = [...simulator.account.sessions.values()];
-    const deadlineMs = Date.now() + 10_000;
-    const denials = () => [...(simulator.account.roles.get("reader").inlinePolicies.keys() ?? [])].length;
-    while (denials() < 2 && Date.now() < deadlineMs) await systemClock.sleep(20);
-    const policies = [...simulator.account.roles.get("reader").inlinePolicies.values()];
-    expect(policies.map(({ text }) => text).join()).toContain(`*:${session?.name}`);
+    const policies = () => [...simulator.account.roles.get("reader").inlinePolicies.values()];
+    await core.until(() => policies().length === 2);
+    expect(
+      policies()
+        .map(({ text }) => text)
+        .join(),
+    ).toContain(`*:${session?.name}`);
     expect((await ask("countLeases", { prefix: "aws/" })).total).toBe(0);
   });
 });
