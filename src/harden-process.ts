@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import type { Log } from "./rpc/log.ts";
 
 /** Variables that hold secrets. What reads the environment later, such as a library or a child, finds them no more. */
@@ -28,15 +28,26 @@ export function keepDebuggerShut(): void {
 }
 
 /**
- * Takes the secrets out of the environment, now that they were read, and says where a crash would write them to disk, which cannot
- * be changed from within.
+ * Has Linux leave all memory out of a core dump of this process: registers and nothing else, see core(5). Answers whether it was
+ * taken; other systems have nothing like it.
  */
+function emptyCoreDumps(): boolean {
+  try {
+    writeFileSync("/proc/self/coredump_filter", "0");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Takes the secrets out of the environment, now that they were read, and keeps them out of core dumps; where it cannot, it says so. */
 export function hardenProcess(options: {
   readonly environment: Record<string, string | undefined>;
   readonly log: Pick<Log, "warn">;
 }): void {
   const { environment, log } = options;
   for (const name of secretVariables) delete environment[name];
+  if (emptyCoreDumps()) return;
   const limit = coreDumpLimit();
   if (limit !== undefined && limit !== "0")
     log.warn(
