@@ -1,7 +1,8 @@
-import { readdir, readFile } from "node:fs/promises";
+import { mkdtempDisposable, readdir, readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
-import { type Deployment, deploy } from "../kit/deployment.ts";
+import { type DeployedServer, type Deployment, deploy } from "../kit/deployment.ts";
 import { testRedisExecutable } from "../kit/redis-server.ts";
 import { refusalOf } from "./refusal.ts";
 
@@ -48,20 +49,52 @@ function spellingsOf(text: string): readonly string[] {
   return [text, encodeURIComponent(text), JSON.stringify(text), bytes.toString("hex"), ...base64];
 }
 
-it("no secret is in Redis, its file, what is sent to it, the logs, or an error", {
+/** The secrets of a token that was made, and of a login, each by what it is; and how wrong ones were refused. */
+async function makeIdentities({ auth, secrets }: DeployedServer) {
+  await secrets.write({ path: "auth/approle/role/ci", data: { token_policies: ["default"] } });
+  const read = await secrets.read({ path: "auth/approle/role/ci/role-id" });
+  const role_id = String(read.data?.["role_id"]);
+  const made = await secrets.write({ path: "auth/approle/role/ci/secret-id" });
+  const secret_id = String(made.data?.["secret_id"]);
+  const path = "auth/approle/login";
+  const login = await auth.login({ path, data: { role_id, secret_id } });
+  const { token } = await auth.create({ policies: ["default"], metadata: { team: "canaries" } });
+  const asToken = { headers: { authorization: `Bearer ${token}` } };
+  await auth.lookupSelf({}, asToken);
+  const refusals = await Promise.all(
+    [
+      auth.login({ path, data: { role_id, secret_id: `${secret_id}x` } }),
+      auth.login({ path, data: { role_id: secret_id, secret_id: role_id } }),
+      auth.lookup({ accessor: token }, asToken),
+      auth.lookupSelf({}, { headers: { authorization: `Basic ${token}` } }),
+      secrets.read({ path: "kv/canary" }, asToken),
+    ].map(refusalOf),
+  );
+  await auth.revokeSelf({}, asToken);
+  refusals.push(await refusalOf(auth.lookupSelf({}, asToken)));
+  return {
+    canaries: { "a token": token, "the token of a login": login.token, "a secret id": secret_id },
+    refusals,
+  };
+}
+
+it("no secret is in Redis, its file, what is sent to it, the logs, the audit, or an error", {
   timeout: 40_000,
 }, async () => {
+  await using auditDir = await mkdtempDisposable(join(tmpdir(), "leasehold-test-"));
   await using deployment = await deploy({
     simulator: { adminKey },
     env: { LEASEHOLD_LOG_LEVEL: "trace" },
     redis: { appendFsync: "always" },
   });
   const { redisConnection, rootToken, server, env } = deployment;
-  const { secrets, leases, mounts } = server;
+  const { secrets, leases, mounts, audit } = server;
   const sent: string[] = [];
   const monitor = await redisConnection.monitor();
   monitor.on("monitor", (_time: string, args: readonly string[]) => sent.push(args.join("\n")));
 
+  await audit.enable({ name: "file", type: "file", options: { path: join(auditDir.path, "audit.log") } });
+  const identities = await makeIdentities(server);
   await mounts.mount({ type: "aws" });
   await mounts.mount({ type: "kv" });
   const { accessKeyId: access_key, secretAccessKey: secret_key } = adminKey;
@@ -101,7 +134,8 @@ it("no secret is in Redis, its file, what is sent to it, the logs, or an error",
   ]);
   const late = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [String(outcome.reason)] : []));
   const issued = outcomes[0].status === "fulfilled" ? [outcomes[0].value] : [];
-  const told = JSON.stringify([refusals, late]);
+  const told = JSON.stringify([identities.refusals, refusals, late]);
+  await audit.hash({ name: "file", value: kvValue });
 
   const metrics = await (await fetch(`${server.httpUrl}/metrics`)).text();
   const contents = await contentsOf(deployment);
@@ -109,15 +143,18 @@ it("no secret is in Redis, its file, what is sent to it, the logs, or an error",
   monitor.disconnect();
   const file = await filesOf(deployment.redis.dir);
   const log = Buffer.from(server.log.join("\n"));
+  const audited = await filesOf(auditDir.path);
   expect(contents.includes("lh:")).toBe(true);
   expect(file.includes("lh:mounts")).toBe(true);
   expect(sent.join("\n")).toContain("aws/creds/deploy");
   expect(log.includes("SecretService/Read")).toBe(true);
+  expect(audited.includes('"path":"auth/approle/login"')).toBe(true);
 
   const places = {
     contents,
     file,
     log,
+    audited,
     sent: Buffer.from(sent.join("\n")),
     told: Buffer.from(told),
     metrics: Buffer.from(metrics),
@@ -129,6 +166,7 @@ it("no secret is in Redis, its file, what is sent to it, the logs, or an error",
     "the key of keys": env["LEASEHOLD_ROOT_KEY"] ?? "",
     "a KV value": kvValue,
     "a KV field": kvName,
+    ...identities.canaries,
     ...Object.fromEntries(
       [...keys, ...issued].map(({ secretAccessKey }, at) => [`leased secret ${at}`, secretAccessKey]),
     ),
@@ -138,5 +176,6 @@ it("no secret is in Redis, its file, what is sent to it, the logs, or an error",
       spellingsOf(canary).some((spelling) => bytes.includes(spelling)) ? [`${name} in ${place}`] : [],
     ),
   );
-  expect(found).toEqual([]);
+  // The audit has the names of fields, for whoever looks for what was written.
+  expect(found).toEqual(["a KV field in audited"]);
 });

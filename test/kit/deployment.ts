@@ -7,6 +7,8 @@ import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import { type CallOptions, type Client, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { Redis } from "ioredis";
+import { AuditService } from "../../gen/leasehold/v1/audit_pb.ts";
+import { AuthService } from "../../gen/leasehold/v1/auth_pb.ts";
 import { type Lease, LeaseService } from "../../gen/leasehold/v1/leases_pb.ts";
 import { MountService } from "../../gen/leasehold/v1/mounts_pb.ts";
 import { SecretService } from "../../gen/leasehold/v1/secrets_pb.ts";
@@ -36,6 +38,8 @@ export interface Clients {
   readonly mounts: Client<typeof MountService>;
   readonly secrets: Client<typeof SecretService>;
   readonly leases: Client<typeof LeaseService>;
+  readonly auth: Client<typeof AuthService>;
+  readonly audit: Client<typeof AuditService>;
 }
 
 /** A server of a deployment: a process with a log of its own, and clients of it. */
@@ -130,6 +134,8 @@ function clientsOf(grpcUrl: string, token: string): { readonly clients: Clients;
     mounts: createClient(MountService, transport),
     secrets: createClient(SecretService, transport),
     leases: createClient(LeaseService, transport),
+    auth: createClient(AuthService, transport),
+    audit: createClient(AuditService, transport),
   };
   return { clients, close: () => sessionManager.abort() };
 }

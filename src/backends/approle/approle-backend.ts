@@ -14,6 +14,9 @@ import { createSecretIds, type SecretIds } from "./secret-id.ts";
 
 const folder = "role";
 const idEntry = (roleId: string): string => `role-id/${roleId}`;
+const roleIdPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** The id of no role. */
+const nobodysRoleId = "00000000-0000-0000-0000-000000000000";
 const seconds = (ms: number | undefined): number => (ms ?? 0) / 1000;
 const numberOf = (value: unknown): number => (typeof value === "number" ? value : 0);
 
@@ -207,7 +210,9 @@ function loginPath(options: {
       write: {
         summary: "Logs in.",
         takes: ["role_id", "secret_id"],
-        handle: async ({ fields: { role_id: roleId = "", secret_id: secretId = "" } }) => {
+        handle: async ({ fields: { role_id: given = "", secret_id: secretId = "" } }) => {
+          // It names what is read of the storage: a secret id in its place is not to be seen there.
+          const roleId = roleIdPattern.test(given) ? given : nobodysRoleId;
           const role = await findRole(roleId);
           // Looked up also where there is no such role, so that the time of an answer says nothing.
           const refusal = await secretIds.use(roleId, secretId, await nowMs());

@@ -39,9 +39,11 @@ export function noticeLine(atMs: number, sink: string, notice: SinkNotice): stri
 }
 
 /** Details are no secrets, and may repeat a text of any length that was sent. */
-function errorFacts(error: unknown): JsonObject {
+function errorFacts(error: unknown, hash: SinkHash): JsonObject {
   if (!(error instanceof CoreError)) return { error: "INTERNAL" };
-  const details = Object.entries(error.details).map(([name, value]) => [name, clearText(value)] as const);
+  const details = Object.entries(error.details).map(
+    ([name, value]) => [name, clearText(value, hash)] as const,
+  );
   return { error: error.code, ...(details.length > 0 && { error_details: Object.fromEntries(details) }) };
 }
 
@@ -63,6 +65,6 @@ export function auditLine(entry: AuditEntry, hash: SinkHash): string {
     peer: context.peer,
     input: auditFacts(input, options),
     ...(output && { output: auditFacts(output, { hash, valuesMax }) }),
-    ...(error !== undefined && errorFacts(error)),
+    ...(error !== undefined && errorFacts(error, hash)),
   })}\n`;
 }

@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from "../json.ts";
+import { tokenTextsIn } from "../tokens/token-text.ts";
 import type { SinkHash } from "./sink-hash.ts";
 
 /** What is written of a clear text at most; a longer one is cut. */
@@ -57,7 +58,7 @@ export function auditFacts(value: object, { hash, valuesMax, without }: FactsOpt
   if (valuesLeft(value, valuesMax) <= 0) return { folded: hash(textOf(value)) };
 
   const shown = (item: unknown, name: string, isFree: boolean, depth: number): JsonValue | undefined => {
-    if (typeof item === "string") return isFree || !clearNames.has(name) ? hash(item) : clearText(item);
+    if (typeof item === "string") return isFree || !clearNames.has(name) ? hash(item) : clearText(item, hash);
     if (typeof item === "number" || typeof item === "bigint") return isFree ? hash(`${item}`) : Number(item);
     if (typeof item === "boolean" || item === null) return item;
     if (typeof item !== "object" || Symbol.asyncIterator in item) return undefined;
@@ -79,7 +80,7 @@ export function auditFacts(value: object, { hash, valuesMax, without }: FactsOpt
     for (const [name, member] of Object.entries(item)) {
       if (!isFree && (skipped.has(name) || leftOut.has(name))) continue;
       const fact = shown(member, name, isFree || freeNames.has(name), depth);
-      if (fact !== undefined) found.push([isFree ? clearText(name) : snakeCase(name), fact]);
+      if (fact !== undefined) found.push([isFree ? clearText(name, hash) : snakeCase(name), fact]);
     }
     return Object.fromEntries(found);
   };
@@ -87,9 +88,10 @@ export function auditFacts(value: object, { hash, valuesMax, without }: FactsOpt
   return Symbol.asyncIterator in value ? {} : members(value, false, 0, without);
 }
 
-/** A text that stands in the clear, cut where it is too long. */
-export function clearText(text: string): string {
-  return text.length > clearLengthMax ? `${text.slice(0, clearLengthMax)}...` : text;
+/** A text that stands in the clear, cut where it is too long. A token in it, which somebody took for an accessor or so, is an HMAC. */
+export function clearText(text: string, hash: SinkHash): string {
+  const safe = text.replaceAll(tokenTextsIn, (token) => hash(token));
+  return safe.length > clearLengthMax ? `${safe.slice(0, clearLengthMax)}...` : safe;
 }
 
 /** How much of `left` is not used up by the values in an item; lists that are written as a number, and bytes, count once. */

@@ -3,6 +3,9 @@ import { hash, randomBytes } from "node:crypto";
 const prefix = "lh.";
 const secretBytes = 32;
 
+/** Finds the texts of tokens in a longer one. */
+export const tokenTextsIn = /lh\.[A-Za-z0-9_-]{43}/g;
+
 /** Makes the text of a new token: `lh.` and 256 random bits in base64url. */
 export function newTokenText(): string {
   return prefix + randomBytes(secretBytes).toString("base64url");

@@ -100,6 +100,18 @@ describe("the audit", () => {
     expect((await server.ask("hashAudit", { name: "a", value: "other" })).hash).not.toBe(hash);
   });
 
+  test("shows no token that was given for something else", async () => {
+    await enable("a");
+    const { token } = await createToken(server);
+    await server.ask("lookupToken", { accessor: token }).catch(() => {});
+    await server.ask("read", { path: `kv/${token}/x`, data: {} }).catch(() => {});
+    const { hash } = await server.ask("hashAudit", { name: "a", value: token });
+    expect(sinkAt("/a").lines.join("\n")).not.toContain(token);
+    expect(entries("a").map(({ input }) => input?.accessor ?? input?.path)).toEqual(
+      expect.arrayContaining([hash, `kv/${hash}/x`]),
+    );
+  });
+
   test("has a salt for each sink", async () => {
     await enable("a");
     await enable("b");
