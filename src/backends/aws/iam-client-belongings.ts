@@ -110,9 +110,15 @@ export const belongingCalls: Readonly<Record<Belonging, BelongingCalls>> = {
   mfaDevice: {
     list: pagesOf("ListMFADevices", { list: "MFADevices", id: "SerialNumber" }),
     async remove({ iam, user, id }) {
-      await iam("DeactivateMFADevice", { UserName: user, SerialNumber: id });
       // A virtual device, known by its ARN, would stay behind in the account; a piece of hardware is its owner's.
-      if (id.includes(":mfa/")) await iam("DeleteVirtualMFADevice", { SerialNumber: id });
+      const isVirtual = id.includes(":mfa/");
+      try {
+        await iam("DeactivateMFADevice", { UserName: user, SerialNumber: id });
+      } catch (error) {
+        // Sent again where only the second call failed, it finds the device off, and that still there.
+        if (!isVirtual || !isAwsFailure(error, "absent")) throw error;
+      }
+      if (isVirtual) await iam("DeleteVirtualMFADevice", { SerialNumber: id });
     },
   },
 };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { AwsFailure } from "../../../src/backends/aws/aws-failure.ts";
 import { belongingCalls, type IamCall } from "../../../src/backends/aws/iam-client-belongings.ts";
 import type { QueryParameters } from "../../../src/backends/aws/query-parameters.ts";
 import { readXml } from "../../../src/backends/aws/query-xml.ts";
@@ -51,5 +52,30 @@ describe("listing what a user has", () => {
     for (const { list } of Object.values(belongingCalls)) {
       expect((await list({ iam, user })).filter((id) => id !== "password")).toEqual([]);
     }
+  });
+});
+
+describe("taking away a virtual MFA device", () => {
+  const id = "arn:aws:iam::111122223333:mfa/phone";
+
+  it("deletes it also where an earlier attempt came no further than to switch it off", async () => {
+    const devices = new Set([id]);
+    let isOn = true;
+    let isThrottled = true;
+    const iam: IamCall = async (action) => {
+      if (action === "DeactivateMFADevice") {
+        if (!isOn) throw new AwsFailure("absent", "NoSuchEntity", { message: "It is not on." });
+        isOn = false;
+      } else {
+        if (isThrottled) throw new AwsFailure("throttled", "Throttling", { message: "Rate exceeded" });
+        devices.delete(id);
+      }
+      return { name: "Result", text: "", children: [] };
+    };
+    const { remove } = belongingCalls.mfaDevice;
+    await expect(remove({ iam, user, id })).rejects.toMatchObject({ kind: "throttled" });
+    isThrottled = false;
+    await remove({ iam, user, id });
+    expect([...devices]).toEqual([]);
   });
 });
