@@ -142,24 +142,27 @@ export function createPacedBudget(options: {
 
   /** Asks for grants until nobody waits. */
   const serve = async (): Promise<void> => {
-    while (queue.size() > 0 || throttled > 0) {
-      stir = new AbortController();
-      const request = { wants: queue.counts(), throttled, passedPerSecond: passedBefore };
-      throttled = 0;
-      passedBefore = 0;
-      const waitMs = heed(await source.take(request));
-      giveUp();
-      show();
-      if (queue.size() > 0 && throttled === 0) await clock.sleep(waitMs, stir.signal);
+    try {
+      while (queue.size() > 0 || throttled > 0) {
+        stir = new AbortController();
+        const request = { wants: queue.counts(), throttled, passedPerSecond: passedBefore };
+        throttled = 0;
+        passedBefore = 0;
+        const waitMs = heed(await source.take(request));
+        giveUp();
+        show();
+        if (queue.size() > 0 && throttled === 0) await clock.sleep(waitMs, stir.signal);
+      }
+    } finally {
+      // In the same step as the look that found nobody: whoever comes later, however soon, has it begin again.
+      isServing = false;
     }
   };
 
   const startServing = (): void => {
     if (isServing) return;
     isServing = true;
-    void serve().finally(() => {
-      isServing = false;
-    });
+    void serve();
   };
 
   const look = async (): Promise<void> => {

@@ -197,6 +197,28 @@ describe("A paced budget", () => {
     await clock.advance(5000);
   });
 
+  it("serves a call that comes just when it has no other to serve any more", async () => {
+    let comesAtEnd = false;
+    let late = { done: 0, failures: [] as unknown[] };
+    const watching: typeof telemetry = {
+      ...telemetry,
+      waiting(_, className) {
+        if (!comesAtEnd || className !== "issue") return;
+        comesAtEnd = false;
+        queueMicrotask(() => {
+          late = sendMany(1, "disarm", { on });
+        });
+      },
+    };
+    const on = createPacer({ rates, clock, telemetry: watching }).budget(writes);
+    sendMany(30, "disarm", { on });
+    await clock.advance(10_000);
+    comesAtEnd = true;
+    const last = sendMany(1, "disarm", { on });
+    await clock.advance(2000);
+    expect([comesAtEnd, last.done, late.done]).toEqual([false, 1, 1]);
+  });
+
   it("takes a call out whose signal aborts", async () => {
     sendMany(60, "disarm");
     await clock.advance(100);
