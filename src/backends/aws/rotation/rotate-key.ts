@@ -173,13 +173,17 @@ async function takeBack(context: RotationContext, turn: RotationTurn): Promise<v
   if (taken.length === 0) {
     const keys = await aws.list({ user, signal }).catch((error: unknown) => {
       if (isAwsFailure(error, "absent")) return [];
-      throw error;
+      throw told(error, `list the access keys of user "${user}"`);
     });
     taken = keys.filter((each) => isMadeBy(rotation, each)).map(({ id }) => id);
     const ageMs = (await nowMs()) - rotation.startedAtMs;
     if (taken.length === 0 && ageMs < consistencyMs) return;
   }
-  for (const id of taken) await removeKey(aws, { user, id, signal });
+  for (const id of taken) {
+    await removeKey(aws, { user, id, signal }).catch((error: unknown) => {
+      throw told(error, `delete the access key ${id} of user "${user}"`);
+    });
+  }
   await turn.end();
 }
 

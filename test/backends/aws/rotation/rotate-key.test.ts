@@ -122,6 +122,23 @@ describe("the rotation of a key", () => {
     expect([...world.keys.keys()]).toEqual(["KEY1"]);
   });
 
+  it.each(["list", "remove"])(
+    "says what AWS refuses where a key cannot be taken back: %s",
+    async (refused) => {
+      const world = createRotationWorld();
+      world.fault = ({ name }) => (name === "create" ? "killed after" : undefined);
+      await world.rotate();
+      world.fault = ({ name }) => (name === refused ? "refused" : undefined);
+      world.wait();
+      expect(await world.resume()).toMatch(
+        /^failed: Cannot .* of user "ci": AWS refused it with AccessDenied/,
+      );
+      expect(world.stored?.rotation?.step).toBe("creating");
+      await settle(world);
+      expect([...world.keys.keys()]).toEqual(["KEY0"]);
+    },
+  );
+
   it("leaves a key alone that somebody else has made since", async () => {
     const world = createRotationWorld();
     world.fault = ({ name }) => (name === "create" ? "killed before" : undefined);
