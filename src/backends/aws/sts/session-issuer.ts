@@ -112,5 +112,18 @@ async function policiesOf({
   );
   const policyArns = [...new Set([...role.policyArns, ...found.flatMap(({ arns }) => arns)])];
   checkSessionPolicyArns(policyArns);
+  const isLimited = role.document !== undefined || groupPolicies.length > 0 || policyArns.length > 0;
+  if (role.groups.length > 0 && !isLimited) throw nothingLimits(role.groups, roleName);
   return { groupPolicies, policyArns };
+}
+
+/** AWS takes a session without policies for one without limits, and a role that names groups wants some. */
+function nothingLimits(groups: readonly string[], roleName: string): CoreError {
+  const names = groups.map(quote).join(", ");
+  return new CoreError(
+    "INVALID_POLICY",
+    `The groups ${names} of role ${quote(roleName)} have no policies, so that nothing would limit the session. Give them some, ` +
+      'or leave "iam_groups" out of the role.',
+    { details: { field: "iam_groups", role: roleName } },
+  );
 }

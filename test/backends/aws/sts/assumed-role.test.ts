@@ -73,6 +73,18 @@ describe("a session of an AWS role", () => {
     });
   });
 
+  it("is not made without limits where the groups that were to limit it have no policies", async () => {
+    const { sts, role, issueOf } = await mountSessions();
+    sts.groups.set("builders", { documents: [], arns: [] });
+    await role("deploy", { ...readerRole, groups: ["builders"] });
+    await expect(issueOf("creds/deploy")).rejects.toMatchObject({
+      code: "INVALID_POLICY",
+      message: expect.stringMatching(/groups "builders" of role "deploy" have no policies/),
+      details: { field: "iam_groups", role: "deploy" },
+    });
+    expect(sts.made).toEqual([]);
+  });
+
   it("wants to be told which ARN where the role has several, and takes none that it has not", async () => {
     const { sts, role, open, issueOf } = await mountSessions();
     sts.roles.set("writer", new Map());
