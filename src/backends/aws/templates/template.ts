@@ -45,8 +45,8 @@ export function templateProblem(
     return `has an unknown variable ${quote(`{{${unknown}}}`)}.${hint} ${all}`;
   }
   // A policy variable of IAM's own, ${…}, must not come to be from a value and the braces around it.
-  if (/\{\{\{|\}\}\}|\$\{\{/.test(text)) {
-    return 'has a variable with "$", "{" or "}" right before or after it, which is not allowed.';
+  if (/\{\{\{|\}\}\}|\$(?:\{[^{}]*)?\{\{/.test(text)) {
+    return 'has a variable inside one of IAM\'s own, or with "$", "{" or "}" right before or after it, which is not allowed.';
   }
   if (hasVariables(text.replace(inBraces, ""))) return `has "{{" that begins no variable. ${all}`;
   return undefined;

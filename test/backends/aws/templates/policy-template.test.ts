@@ -62,6 +62,12 @@ describe("variables in policies", () => {
     ["one that has nothing in it", policy("{{}}"), "{{lease.uuid}}"],
     ["braces that are left open", policy("{{caller.name"), "begins no variable"],
     ["what would become IAM's own variable", policy(`\${{caller.name}}`), "right before or after"],
+    [
+      "a part of IAM's own variable",
+      policy(`\${aws:PrincipalTag/{{caller.name}}-team}`),
+      "inside one of IAM's own",
+    ],
+    ["IAM's own variable with a space", policy(`\${ {{caller.name}} }`), "inside one of IAM's own"],
     ["three braces", policy("{{{role}}}"), "right before or after"],
     ["a variable in an action", policy("*", { Action: "s3:{{role}}" }), '"Action"'],
     ["a variable in a Sid", policy("*", { Sid: "{{role}}" }), '"Sid"'],
