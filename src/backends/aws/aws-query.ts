@@ -32,12 +32,12 @@ const versions: Readonly<Record<AwsService, string>> = { iam: "2010-05-08", sts:
 
 /**
  * IAM answers in well under a second, and a revocation may send one call twice. The largest answers are pages of
- * a thousand users, of some 400 KiB.
+ * a thousand users, of some 400 KiB, and of 1.5 MiB where their paths are as long as they can be.
  */
 const defaultLimits: PostLimits = {
   connectionTimeoutMs: 3000,
   callTimeoutMs: 5000,
-  answerBytesMax: 1024 * 1024,
+  answerBytesMax: 4 * 1024 * 1024,
 };
 
 /**

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import { AwsFailure } from "../../../src/backends/aws/aws-failure.ts";
 import { type AwsQuery, createAwsQuery } from "../../../src/backends/aws/aws-query.ts";
 import type { PostLimits } from "../../../src/backends/aws/post-once.ts";
-import { textAt, type XmlElement } from "../../../src/backends/aws/query-xml.ts";
+import { membersAt, textAt, type XmlElement } from "../../../src/backends/aws/query-xml.ts";
 import { httpAnswer, type RawEndpoint, type RawRequest, startRawEndpoint, success } from "./raw-endpoint.ts";
 
 const signal = new AbortController().signal;
@@ -143,6 +143,21 @@ describe("createAwsQuery()", () => {
     const { endpoint, get } = await connected(answer, { limits: only ?? {} });
     expect(await failureOf(get())).toMatchObject({ kind: "unknown", code });
     expect(endpoint.requests).toHaveLength(1);
+  });
+
+  it("takes a page of a thousand users, however long their names and paths", async () => {
+    const path = `/${"p".repeat(510)}/`;
+    const name = "n".repeat(64);
+    const member =
+      `<member><Path>${path}</Path><UserName>${name}</UserName><Arn>arn:aws:iam::111122223333:user${path}${name}</Arn>` +
+      "<UserId>AIDACKCEVSQ6C2EXAMPLE</UserId><CreateDate>2026-11-24T10:00:00Z</CreateDate></member>";
+    const page = success("ListUsers", `<Users>${member.repeat(1000)}</Users>`);
+    const { endpoint } = await connected(text(httpAnswer(200, page)));
+    const settings = { accessKey: "A", secretKey, sessionToken: undefined, region: "us-east-1" };
+    const client = createAwsQuery({ ...settings, iamEndpoint: endpoint.url, stsEndpoint: undefined });
+    onTestFinished(() => client.close());
+    const result = await client.query({ service: "iam", action: "ListUsers", signal });
+    expect(membersAt(result, "Users")).toHaveLength(1000);
   });
 
   it("gives up a connection that does not come about", async () => {
