@@ -8,3 +8,8 @@ export function partsOfRoleArn(arn: string): { readonly account: string; readonl
     throw new Error(`${JSON.stringify(arn)} is no role's ARN.`);
   return { account, name };
 }
+
+/** The ARN of an AWS role without the path. In an account a name stands for one role, whatever its path is or was. */
+export function arnWithoutPath(arn: string): string {
+  return arn.replace(/:role\/.*\//, ":role/");
+}

@@ -1,6 +1,7 @@
 import { quote } from "../../../core/errors.ts";
 import type { JsonObject } from "../../../core/json.ts";
 import type { MountStorage } from "../../../core/mount-storage.ts";
+import { arnWithoutPath } from "./aws-role-arn.ts";
 import { type CutSessions, nothingCut } from "./cut-sessions.ts";
 
 /** Folder of what is cut off, one entry for each AWS role. */
@@ -11,14 +12,15 @@ export interface CutLedger {
   read(arn: string): Promise<CutSessions>;
   /** Writes what `by` makes of the state as it is, so that no change of others is lost. */
   change(arn: string, by: (state: CutSessions) => CutSessions): Promise<CutSessions>;
-  /** ARNs of the AWS roles that have had sessions cut off. */
+  /** ARNs, without the path, of the AWS roles that have had sessions cut off. */
   roles(): Promise<readonly string[]>;
 }
 
 /** Makes the ledger of one mount. */
 export function createCutLedger(storage: MountStorage): CutLedger {
-  // Names of entries have no slash.
-  const entryOf = (arn: string) => folder + encodeURIComponent(arn);
+  // Names of entries have no slash. A role that was made anew below another path has the same policy, and so the same entry: by
+  // two of them one would be written over the other.
+  const entryOf = (arn: string) => folder + encodeURIComponent(arnWithoutPath(arn));
   return {
     read: async (arn) => stateOf(await storage.get(entryOf(arn)), arn),
     async change(arn, by) {
@@ -34,6 +36,6 @@ export function createCutLedger(storage: MountStorage): CutLedger {
 function stateOf(stored: JsonObject | undefined, arn: string): CutSessions {
   if (stored === undefined) return nothingCut(arn);
   const state = stored as unknown as CutSessions;
-  if (state.arn === arn) return state;
+  if (arnWithoutPath(state.arn) === arnWithoutPath(arn)) return state;
   throw new Error(`The sessions that are cut off for ${quote(state.arn)} are stored for ${quote(arn)}.`);
 }

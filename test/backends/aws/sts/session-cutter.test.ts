@@ -43,6 +43,19 @@ describe("revoking a session that can be cut off", () => {
     expect(puts(sessions)).toBeLessThanOrEqual(3);
   });
 
+  it("keeps all denials of a role that was made anew below another path", async () => {
+    const sessions = await mounted();
+    const movedArn = readerArn.replace("/teams/", "/ops/");
+    await sessions.role("moved", { ...readerRole, roleArns: [movedArn], revokeSessions: true });
+    const [one, two] = [await sessions.open("creds/cut"), await sessions.open("creds/moved", {}, 2 * hourMs)];
+    await sessions.end(one);
+    await sessions.end(two);
+    expect(sessions.sts.working()).toEqual([]);
+    sessions.aws.clock.advance(hourMs + 600_000);
+    await sessions.aws.upkeep();
+    expect(JSON.stringify(policyOf(sessions))).toContain(two.handle["session"]);
+  });
+
   it("does it once, however often it is asked", async () => {
     const sessions = await mounted();
     const issued = await sessions.open("creds/cut");
