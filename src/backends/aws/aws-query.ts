@@ -49,17 +49,21 @@ const socketsMax = 200;
 /** AWS takes signatures that are up to 5 minutes old or 15 minutes young; a refusal is put down to the clock from 4 on. */
 const skewMsMin = 240_000;
 
-/** Makes a client of the Query protocol. Nothing is looked up but host names. */
+/** How far AWS's clock is ahead of ours, in milliseconds, as its refusals have told. */
+export interface ClockSkew {
+  ms: number;
+}
+
+/** Makes a client of the Query protocol. Nothing is looked up but host names. What it learns of AWS's clock goes into `skew`. */
 export function createAwsQuery(
   settings: IamSettings,
-  options: { readonly limits?: PostLimits; readonly nowMs?: () => number } = {},
+  options: { readonly limits?: PostLimits; readonly nowMs?: () => number; readonly skew?: ClockSkew } = {},
 ): AwsQuery {
-  const { limits = defaultLimits, nowMs = Date.now } = options;
+  const { limits = defaultLimits, nowMs = Date.now, skew = { ms: 0 } } = options;
   const agentOptions = { keepAlive: true, maxSockets: socketsMax };
   const agents = { http: new HttpAgent(agentOptions), https: new HttpsAgent(agentOptions) };
   const sign = createQuerySigner(settings);
   const endpoints = new Map<AwsService, AwsEndpoint>();
-  let skewMs = 0;
   let inFlight = 0;
   let isClosing = false;
   const closeWhenIdle = () => {
@@ -79,14 +83,14 @@ export function createAwsQuery(
   const learnSkew = ({ status, headers }: HttpAnswer) => {
     if (status < 400 || status > 499 || headers.date === undefined || headers.age !== undefined) return;
     const seenMs = Date.parse(headers.date) - nowMs();
-    if (Math.abs(seenMs - skewMs) >= skewMsMin) skewMs = seenMs;
+    if (Math.abs(seenMs - skew.ms) >= skewMsMin) skew.ms = seenMs;
   };
 
   const send = async ({ service, action, parameters, signal }: QueryCall): Promise<XmlElement> => {
     const endpoint = endpointFor(service);
     const body = bodyOf({ Action: action, Version: versions[service], ...parameters });
     const agent = endpoint.isSecure ? agents.https : agents.http;
-    const headers = ["user-agent", "leasehold", ...sign({ endpoint, body, nowMs: nowMs() + skewMs })];
+    const headers = ["user-agent", "leasehold", ...sign({ endpoint, body, nowMs: nowMs() + skew.ms })];
     const answer = await postOnce({ endpoint, agent, headers, body, signal, limits });
     learnSkew(answer);
     return resultOf(action, answer);

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { awsBackend } from "../../../../src/backends/aws/aws-backend.ts";
 import type { AwsOptions } from "../../../../src/backends/aws/aws-options.ts";
+import { createAwsTraffic } from "../../../../src/backends/aws/pacing/aws-traffic.ts";
 import { NothingCreated, RetryLater, type SecretType, Throttled } from "../../../../src/core/backend.ts";
 import type { JsonObject } from "../../../../src/core/json.ts";
 import { type Simulator, startSimulator } from "../../../../src/dev/simulator/simulator.ts";
@@ -11,6 +12,7 @@ import {
   recordVendorTelemetry,
 } from "../../../kit/recorded-vendor-telemetry.ts";
 import { type MountedBackend, mountBackend, rootKey, tutorialPolicy } from "../mounted-aws.ts";
+import { httpAnswer, startRawEndpoint } from "../raw-endpoint.ts";
 
 const { signal } = new AbortController();
 
@@ -115,4 +117,25 @@ describe("Calls to AWS", () => {
     expect(telemetry.toldOf("throttled")).toEqual(["throttled 123456789012:writes"]);
     expect(telemetry.toldOf("limited").length).toBeGreaterThan(0);
   });
+});
+
+it("A client signs by the clock that another of the same endpoint has learnt of, and no other does", async () => {
+  const hourMs = 3_600_000;
+  const answer = httpAnswer(403, "", [`date: ${new Date(Date.now() + hourMs).toUTCString()}`]);
+  const endpoint = await startRawEndpoint((_, socket) => socket.write(answer));
+  onTestFinished(() => endpoint.close());
+  const traffic = createAwsTraffic({ consistencyMs: 0 });
+  const hoursAhead = async (accessKey: string, path: string): Promise<number> => {
+    const key = { accessKey, secretKey: "s", sessionToken: undefined, region: "us-east-1" };
+    const urls = { iamEndpoint: endpoint.url + path, stsEndpoint: endpoint.url + path };
+    const client = traffic.createQuery({ ...key, ...urls });
+    await expect(client.query({ service: "sts", action: "GetCallerIdentity", signal })).rejects.toThrow();
+    client.close();
+    const time = endpoint.requests.at(-1)?.headers["x-amz-date"] ?? "";
+    const date = time.replace(/^(....)(..)(..)t(..)(..)(..)z$/, "$1-$2-$3T$4:$5:$6Z");
+    return Math.round((Date.parse(date) - Date.now()) / hourMs) || 0;
+  };
+  expect(await hoursAhead("AKIAROOT", "/")).toBe(0);
+  expect(await hoursAhead("AKIANEW", "/")).toBe(1);
+  expect(await hoursAhead("AKIAROOT", "/other/")).toBe(0);
 });
