@@ -12,7 +12,7 @@ export interface RootCredentials {
   readonly secretKey: string;
   /** Goes with temporary credentials; undefined for those of a user. */
   readonly sessionToken: string | undefined;
-  /** When they end, in milliseconds since 1970; undefined for those that do not. */
+  /** When they end, in milliseconds since 1970 by the server's clock; undefined for those that do not. */
   readonly endsAtMs: number | undefined;
 }
 
@@ -73,12 +73,15 @@ export function createCredentialSource(options: {
     const { roleArn = "", externalId } = config;
     const query = createQuery({ ...(await base(config)), ...endpoints });
     const limit = startTimeout(clock, assumeTimeoutMs);
+    const askedAtMs = clock.nowMs();
     try {
       const hasSts = endpoints.stsEndpoint !== undefined || endpoints.iamEndpoint === undefined;
-      const credentials = await createSts((call) => query.query(call), { hasSts }).assumeRole({
+      const made = await createSts((call) => query.query(call), { hasSts }).assumeRole({
         ...{ roleArn, sessionName, externalId, durationSeconds: sessionSeconds },
         ...{ policy: undefined, policyArns: [], tags: {}, signal: limit.signal },
       });
+      // By the clock that it is looked at: AWS's end of it is of another.
+      const credentials = { ...made, endsAtMs: askedAtMs + sessionSeconds * 1000 };
       session = { of, credentials };
       return credentials;
     } catch (error) {

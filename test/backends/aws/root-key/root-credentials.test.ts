@@ -88,10 +88,10 @@ it("a wrong secret stores nothing, at the real protocol too", async () => {
   expect(await mount.aws.storage.get("config/root")).toBeUndefined();
 });
 
-it("a session is shared, replaced before it ends, and used to its end where no other is to be had", async () => {
+/** A source whose sessions last an hour by AWS's clock, which may be ahead of the server's. */
+function countedSessions(aheadMs = 0) {
   const clock = createPatientClock();
-  let assumed = 0;
-  let isDown = false;
+  const state = { assumed: 0, isDown: false };
   const source = createCredentialSource({
     clock,
     loadSurroundings: async (): Promise<RootCredentials> => ({
@@ -103,13 +103,13 @@ it("a session is shared, replaced before it ends, and used to its end where no o
     sessionName: "leasehold",
     createQuery: () => ({
       query: async () => {
-        if (isDown) throw new Error("There is nobody.");
-        const id = `ASIA${++assumed}`;
+        if (state.isDown) throw new Error("There is nobody.");
+        const id = `ASIA${++state.assumed}`;
         const texts = {
           AccessKeyId: id,
           SecretAccessKey: "s",
           SessionToken: "t",
-          Expiration: new Date(clock.nowMs() + 3_600_000).toISOString(),
+          Expiration: new Date(clock.nowMs() + aheadMs + 3_600_000).toISOString(),
         };
         const children = Object.entries(texts).map(([name, text]) => ({ name, text, children: [] }));
         return {
@@ -124,17 +124,35 @@ it("a session is shared, replaced before it ends, and used to its end where no o
   const config = { roleArn: "arn:aws:iam::111122223333:role/manager" };
   const endpoints = { region: "us-east-1", iamEndpoint: undefined, stsEndpoint: undefined };
   const get = async () => (await source.get(config, endpoints)).accessKey;
+  return { clock, state, get };
+}
+
+it("a session is shared, replaced before it ends, and used to its end where no other is to be had", async () => {
+  const { clock, state, get } = countedSessions();
   expect(await Promise.all([get(), get(), get()])).toEqual(["ASIA1", "ASIA1", "ASIA1"]);
   clock.advance(3_100_000);
   expect(await get()).toBe("ASIA1");
   await clock.sleep(1);
   expect(await get()).toBe("ASIA2");
-  isDown = true;
+  state.isDown = true;
   clock.advance(3_500_000);
   expect(await get()).toBe("ASIA2");
   await clock.sleep(1);
   clock.advance(200_000);
   await expect(get()).rejects.toThrow("There is nobody.");
+});
+
+it.each([
+  ["ahead of", 1_800_000],
+  ["behind", -7_200_000],
+])("a session lasts an hour by the server's clock, though AWS's is %s it", async (_, aheadMs) => {
+  const { clock, state, get } = countedSessions(aheadMs);
+  expect([await get(), await get()]).toEqual(["ASIA1", "ASIA1"]);
+  clock.advance(3_500_000);
+  expect(await get()).toBe("ASIA1");
+  await clock.sleep(1);
+  expect(await get()).toBe("ASIA2");
+  expect(state.assumed).toBe(2);
 });
 
 it("user_headroom is how much room an account must have for one more user", async () => {
