@@ -54,7 +54,9 @@ export function configRootPath(options: {
               ? { account: undefined, warnings: [] }
               : await access.trial(wanted, async (root) => {
                   const { account, arn } = await identifyRoot(root, { clock, signal });
-                  return { account, warnings: await lackingPermissions(root, { arn, signal }) };
+                  // The ARN of a session lacks the path of its AWS role.
+                  const holder = wanted.roleArn ?? arn;
+                  return { account, warnings: await lackingPermissions(root, { arn: holder, signal }) };
                 });
           const live = before === undefined ? 0 : await liveLeases();
           if (live > 0) refuseOtherAccount(before, account, { live, mountPath });

@@ -65,6 +65,16 @@ it("role_arn has the calls made by a session of the role, with its external id",
   });
 });
 
+it("a permission that a role below a path lacks is named as well", async () => {
+  await using mount = await simulatedMount();
+  const account = new SimulatedAccount(mount.simulator);
+  const actions = ["iam:SimulatePrincipalPolicy", "iam:*User*", "iam:*AccessKeys", "iam:CreateAccessKey"];
+  const roleArn = await account.createRole("manager", { path: "/services/", actions });
+  account.close();
+  const { warnings } = await mount.aws.ask("write", "config/root", { ...key, role_arn: roleArn });
+  expect(warnings).toEqual([expect.stringMatching(/lack permissions .*: iam:DeleteAccessKey\. /)]);
+});
+
 it("a permission that is lacking is named in a warning, and the key is stored", async () => {
   await using mount = await simulatedMount();
   const actions = ["iam:SimulatePrincipalPolicy", "iam:Create*", "iam:Get*", "iam:List*", "iam:Put*"];

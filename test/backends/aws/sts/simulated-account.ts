@@ -29,9 +29,14 @@ export class SimulatedAccount {
   /** Makes a role that the account may assume, and that may do what `actions` says; answers its ARN. */
   async createRole(
     name: string,
-    options: { readonly actions?: string[]; readonly externalId?: string; readonly tagsToo?: boolean },
+    options: {
+      readonly actions?: string[];
+      readonly externalId?: string;
+      readonly tagsToo?: boolean;
+      readonly path?: string;
+    },
   ): Promise<string> {
-    const { actions = ["iam:*", "ec2:*"], externalId, tagsToo = false } = options;
+    const { actions = ["iam:*", "ec2:*"], externalId, tagsToo = false, path = "/" } = options;
     const id = this.#simulator.account.id;
     const trust = {
       Effect: "Allow",
@@ -40,10 +45,10 @@ export class SimulatedAccount {
       ...(externalId === undefined ? {} : { Condition: { StringEquals: { "sts:ExternalId": externalId } } }),
     };
     const AssumeRolePolicyDocument = policyText([trust]);
-    await this.#admin.send(new CreateRoleCommand({ RoleName: name, AssumeRolePolicyDocument }));
+    await this.#admin.send(new CreateRoleCommand({ RoleName: name, Path: path, AssumeRolePolicyDocument }));
     const PolicyDocument = policyText([{ Effect: "Allow", Action: actions, Resource: "*" }]);
     await this.#admin.send(new PutRolePolicyCommand({ RoleName: name, PolicyName: "allow", PolicyDocument }));
-    return `arn:aws:iam::${id}:role/${name}`;
+    return `arn:aws:iam::${id}:role${path}${name}`;
   }
 
   /** Makes a group with inline policies, each of one action of EC2, and attached ones. */
