@@ -72,9 +72,9 @@ export function createStaticRotation(options: {
   });
 
   const rotate = async (context: RotationContext): Promise<RotationOutcome> => {
-    const { accessKey } = await access.open();
+    const root = await access.open();
     return await rotateKey(context, async (keys, { user, current }, aws) => {
-      if (keys.some(({ id }) => id === accessKey)) throw rootsOwn(user);
+      if (hasRootKey(keys, root)) throw rootsOwn(user);
       const others = keys.filter(({ id }) => id !== current?.id);
       const told = { user, aws, nowMs: await nowMs(), signal: context.signal };
       if (current === undefined && keys.length > 1) throw await twoKeys(keys, told);
@@ -112,7 +112,7 @@ export function createStaticRotation(options: {
       const keys = await aws.list({ user: role.user, signal }).catch((error: unknown) => {
         throw toldFailure(error, `list the access keys of user ${quote(role.user)}`);
       });
-      if (keys.some(({ id }) => id === root.accessKey)) throw rootsOwn(role.user);
+      if (hasRootKey(keys, root)) throw rootsOwn(role.user);
       if (keys.length > 1) throw await twoKeys(keys, { user: role.user, aws, nowMs: await nowMs(), signal });
       await roles.add(name, role, await nowMs());
       try {
@@ -180,10 +180,15 @@ async function twoKeys(
   );
 }
 
+/** Says whether one of the keys is the root key: what calls are signed with, or what role_arn is assumed with. */
+function hasRootKey(keys: readonly UserKey[], { accessKey, name }: OpenRoot): boolean {
+  return keys.some(({ id }) => id === accessKey || id === name);
+}
+
 function rootsOwn(user: string): CoreError {
   return invalidField(
     "username",
-    `names the root key's own user, ${quote(user)}. Its key is rotated by "config/rotate-root", or by rotation_period in "config/root".`,
+    `names the root key's own user, ${quote(user)}. Without role_arn its key is rotated by "config/rotate-root", or by rotation_period in "config/root".`,
   );
 }
 

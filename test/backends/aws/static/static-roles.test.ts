@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { rootKey } from "../mounted-aws.ts";
 import { type SimulatedMount, simulatedMount } from "../root-key/simulated-mount.ts";
+import { SimulatedAccount } from "../sts/simulated-account.ts";
 
 const hourly = { username: "ci", rotation_period: "1h" };
 
@@ -108,6 +109,21 @@ it.each([
     message: expect.stringMatching(message),
   });
   expect(mount.keysOf("ci")).toEqual([mount.firstKey.id]);
+});
+
+it("the user whose key assumes role_arn is refused", async () => {
+  await using mount = await withUser();
+  const account = new SimulatedAccount(mount.simulator);
+  const role_arn = await account.createRole("manager", {});
+  account.close();
+  const { id, secret } = await mount.createUser("base", ["sts:AssumeRole"]);
+  await mount.aws.ask("write", "config/root", { access_key: id, secret_key: secret, role_arn });
+  const write = mount.aws.ask("write", "static-roles/base", { ...hourly, username: "base" });
+  await expect(write).rejects.toMatchObject({
+    details: { field: "username" },
+    message: expect.stringMatching(/root key's own user, "base"/),
+  });
+  expect(mount.keysOf("base")).toEqual([id]);
 });
 
 it("the root key's own user and the users of leases are refused", async () => {
