@@ -14,6 +14,8 @@ const refusalFreshMs = 5000;
 /** How long to go on without asking again, in milliseconds, where AWS gave no answer, and where it refused to. */
 const afterFailureMs = 60_000;
 const afterRefusalMs = 600_000;
+/** Where AWS gives no answer, as when it throttles, the last count is gone by for so long, in milliseconds. */
+const lastCountMsMax = 600_000;
 /** Longest wait for a count, in milliseconds: an issue can do without. */
 const waitMsMax = 3000;
 
@@ -77,7 +79,8 @@ export function createHeadRoomGuard(options: {
       telemetry.headRoom(account, room);
     } catch (error) {
       if (!isAwsFailure(error)) throw error;
-      known.room = undefined;
+      const isOld = clock.nowMs() - known.roomAtMs >= lastCountMsMax;
+      if (error.kind === "refused" || isOld) known.room = undefined;
       known.askAtMs = clock.nowMs() + (error.kind === "refused" ? afterRefusalMs : afterFailureMs);
       if (!known.isToldUnknown) telemetry.headRoomUnknown(account, `${error.code}: ${error.message}`);
       known.isToldUnknown = true;

@@ -89,6 +89,26 @@ describe("The head-room guard", () => {
     ]);
   });
 
+  it("goes by the last count where AWS gives no other for a while, and lets go of one that is too old", async () => {
+    room = { count: 4949, quota: 5000 };
+    await claim();
+    failure = awsFailure("throttled", "Throttling", "Rate exceeded");
+    await clock.advance(60_000);
+    await expect(claim()).rejects.toMatchObject({ code: "LIMIT_EXCEEDED", details: { users: "4950" } });
+    expect(telemetry.toldOf("headRoomUnknown")).toHaveLength(1);
+    failure = undefined;
+    room = { count: 4000, quota: 5000 };
+    await clock.advance(60_000);
+    await claim();
+    room = { count: 4950, quota: 5000 };
+    await clock.advance(60_000);
+    await claim();
+    await expect(claim()).rejects.toMatchObject({ code: "LIMIT_EXCEEDED" });
+    failure = awsFailure("unknown", "ECONNRESET");
+    await clock.advance(600_000);
+    await claim();
+  });
+
   it("waits three seconds at most for an answer", async () => {
     const silent: ReadUserRoom = ({ signal }) =>
       new Promise((_, reject) => {
