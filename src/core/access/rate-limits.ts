@@ -68,6 +68,8 @@ export function createRateLimits(settings: RateLimitSettings, nowMs: () => numbe
   const calls = createBuckets(nowMs);
   const failures = createBuckets(nowMs);
   const failuresPerSecond = failuresPerMinute / 60;
+  // With room for less than one there would never be one.
+  const failuresAtOnce = Math.max(1, failuresPerMinute);
 
   const take = (name: string, perSecond: number, burst: number, what: string): void => {
     const bucket = calls.filled(name, perSecond, burst);
@@ -82,17 +84,18 @@ export function createRateLimits(settings: RateLimitSettings, nowMs: () => numbe
 
   return {
     admitStranger(peer) {
-      const { tokens } = failures.filled(addressOf(peer), failuresPerSecond, failuresPerMinute);
+      const { tokens } = failures.filled(addressOf(peer), failuresPerSecond, failuresAtOnce);
       if (tokens >= 1) return;
       const waitMs = ((1 - tokens) / failuresPerSecond) * 1000;
       throw limited("Too many calls from this address had no good token or login.", waitMs);
     },
     noteFailure(peer) {
-      const bucket = failures.filled(addressOf(peer), failuresPerSecond, failuresPerMinute);
+      const bucket = failures.filled(addressOf(peer), failuresPerSecond, failuresAtOnce);
       bucket.tokens = Math.max(0, bucket.tokens - 1);
     },
     admit(callerId, pathOf) {
-      if (callerPerSecond !== undefined) take(callerId, callerPerSecond, 2 * callerPerSecond, "Calls");
+      if (callerPerSecond !== undefined)
+        take(callerId, callerPerSecond, Math.max(1, 2 * callerPerSecond), "Calls");
       if (paths.length === 0) return;
       const path = pathOf();
       const rate = path === undefined ? undefined : paths.find(({ prefix }) => path.startsWith(prefix));

@@ -52,6 +52,23 @@ describe("rate limits", () => {
     expect(admitted("a", 9, undefined).through).toBe(9);
   });
 
+  test("let a caller call at last, however seldom it may", () => {
+    const { admitted, pass } = make({ callerPerSecond: 0.1 });
+    expect(admitted("a", 3)).toEqual({ through: 1, retryAfterMs: 10_000 });
+    pass(10_000);
+    expect(admitted("a", 3).through).toBe(1);
+  });
+
+  test("let strangers try at last, however seldom they may fail", () => {
+    let nowMs = 1000;
+    const limits = createRateLimits({ ...defaultRateLimits, failuresPerMinute: 0.5 }, () => nowMs);
+    limits.admitStranger("10.0.0.1:1");
+    limits.noteFailure("10.0.0.1:1");
+    expect(() => limits.admitStranger("10.0.0.1:1")).toThrow("Too many calls");
+    nowMs += 120_000;
+    limits.admitStranger("10.0.0.1:1");
+  });
+
   test("remember the newest ten thousand callers only", () => {
     const { admitted } = make({ callerPerSecond: 1 });
     expect(admitted("first", 5).through).toBe(2);
