@@ -12,7 +12,7 @@ export interface RpcLimits {
   readonly replyStreamsMax: number;
   /** Connections of one listener at the same time. */
   readonly connectionsMax: number;
-  /** Connections from one address to one listener at the same time. */
+  /** Connections from one address, or one IPv6 /64, to one listener at the same time. */
   readonly connectionsPerAddressMax: number;
   /** gRPC: bytes a second that a connection may send besides its calls: pings, settings and the like. */
   readonly idleBytesPerSecond: number;

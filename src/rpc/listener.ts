@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from "node:net";
+import { networkOf } from "../core/access/network-of.ts";
 
 // A peer that vanished without a word is found out by probes after this time: an HTTP/1.1 stream has no other way.
 const probeAfterMs = 50_000;
@@ -122,7 +123,7 @@ export class Listener {
   #admit(socket: Socket): void {
     // Whoever takes the connection over listens too; until then, and after a refusal, an error must not end the process.
     socket.on("error", () => undefined);
-    const address = socket.remoteAddress ?? "";
+    const address = networkOf(socket.remoteAddress ?? "");
     const ofAddress = this.#byAddress.get(address) ?? 0;
     const isFull = this.#sockets.size >= this.#options.connectionsMax;
     if (isFull || ofAddress >= this.#options.connectionsPerAddressMax) {

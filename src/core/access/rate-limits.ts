@@ -1,4 +1,5 @@
 import { CoreError } from "../errors.ts";
+import { networkOf } from "./network-of.ts";
 
 const rememberedMax = 10_000;
 
@@ -15,7 +16,7 @@ export interface RateLimitSettings {
   readonly callerPerSecond: number | undefined;
   /** Calls of one caller a second to the paths under a prefix; the longest prefix counts. */
   readonly paths: readonly PathRate[];
-  /** How many calls from one address may fail for want of a good token or login in a minute, before all that have none are refused. */
+  /** How many calls from one address, or one IPv6 /64, may fail for want of a good token or login in a minute, before all that have none are refused. */
   readonly failuresPerMinute: number;
 }
 
@@ -84,13 +85,13 @@ export function createRateLimits(settings: RateLimitSettings, nowMs: () => numbe
 
   return {
     admitStranger(peer) {
-      const { tokens } = failures.filled(addressOf(peer), failuresPerSecond, failuresAtOnce);
+      const { tokens } = failures.filled(sourceOf(peer), failuresPerSecond, failuresAtOnce);
       if (tokens >= 1) return;
       const waitMs = ((1 - tokens) / failuresPerSecond) * 1000;
       throw limited("Too many calls from this address had no good token or login.", waitMs);
     },
     noteFailure(peer) {
-      const bucket = failures.filled(addressOf(peer), failuresPerSecond, failuresAtOnce);
+      const bucket = failures.filled(sourceOf(peer), failuresPerSecond, failuresAtOnce);
       bucket.tokens = Math.max(0, bucket.tokens - 1);
     },
     admit(callerId, pathOf) {
@@ -106,9 +107,9 @@ export function createRateLimits(settings: RateLimitSettings, nowMs: () => numbe
   };
 }
 
-/** The address of a peer without its port. */
-function addressOf(peer: string): string {
-  return peer.replace(/:\d+$/, "");
+/** The network of a peer, which is named by address and port. */
+function sourceOf(peer: string): string {
+  return networkOf(peer.replace(/:\d+$/, ""));
 }
 
 function limited(why: string, waitMs: number): CoreError {

@@ -69,6 +69,19 @@ describe("rate limits", () => {
     limits.admitStranger("10.0.0.1:1");
   });
 
+  test("take all addresses of one IPv6 network for one, however they are written", () => {
+    const limits = createRateLimits({ ...defaultRateLimits, failuresPerMinute: 4 }, () => 1000);
+    for (const peer of ["2001:db8::1:50001", "[2001:db8::2]:50002", "2001:db8::a:b:c:d:50003"])
+      limits.noteFailure(peer);
+    limits.noteFailure("::ffff:10.0.0.1:50004");
+    limits.admitStranger("2001:db8::ffff:50005");
+    limits.noteFailure("2001:db8::ffff:50006");
+    expect(() => limits.admitStranger("2001:db8::7:50007")).toThrow("Too many calls");
+    limits.admitStranger("2001:db8:0:1::1:50008");
+    for (let failures = 0; failures < 3; failures++) limits.noteFailure("10.0.0.1:50009");
+    expect(() => limits.admitStranger("10.0.0.1:50010")).toThrow("Too many calls");
+  });
+
   test("remember the newest ten thousand callers only", () => {
     const { admitted } = make({ callerPerSecond: 1 });
     expect(admitted("first", 5).through).toBe(2);
