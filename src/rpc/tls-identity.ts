@@ -40,13 +40,19 @@ function read(name: string, file: string, problems: string[]): Buffer | undefine
   }
 }
 
+/** The certificates in PEM, in order. Throws where one cannot be read, such as one of which half is written. */
+function certificatesIn(pem: Buffer): readonly X509Certificate[] {
+  const blocks = pem
+    .toString("latin1")
+    .match(/-----BEGIN CERTIFICATE-----[^-]*(-----END CERTIFICATE-----)?/g);
+  return (blocks ?? []).map((block) => new X509Certificate(block));
+}
+
 /** Says what is wrong with certificates in PEM; undefined where nothing is. `name` is what names their file. */
 export function certificateProblem(name: string, pem: Buffer, nowMs: number): string | undefined {
-  const [first, ...others] =
-    pem.toString("latin1").match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  if (first === undefined) return `${name} holds no certificate in PEM.`;
   try {
-    const read = [first, ...others].map((block) => new X509Certificate(block));
+    const read = certificatesIn(pem);
+    if (read.length === 0) return `${name} holds no certificate in PEM.`;
     // Of several CAs some may be over.
     if (read.some(({ validTo }) => Date.parse(validTo) > nowMs)) return undefined;
     return `${name} holds a certificate that has expired, at ${read[0]?.validTo}.`;
@@ -78,7 +84,7 @@ function identityProblem(cert: Buffer, key: Buffer | undefined, nowMs: number): 
   const problem = certificateProblem(name, cert, nowMs);
   if (problem !== undefined) return problem;
   // The first certificate is the listeners' own, also where those of CAs follow.
-  const { validTo } = new X509Certificate(cert);
+  const validTo = certificatesIn(cert)[0]?.validTo ?? "";
   if (Date.parse(validTo) <= nowMs) return `${name} holds a certificate that has expired, at ${validTo}.`;
   if (!key) return undefined;
   try {

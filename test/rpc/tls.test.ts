@@ -163,9 +163,11 @@ describe("listeners with an identity", () => {
       socket.destroy();
       return CN;
     };
-    await writeFile(file("cert.pem"), "half a fi");
-    servers.reload();
-    expect(await subject()).toBe("localhost");
+    for (const half of ["half a fi", `${own("half").cert.slice(0, 300)}\n${ca.cert}`]) {
+      await writeFile(file("cert.pem"), half);
+      servers.reload();
+      expect(await subject()).toBe("localhost");
+    }
     await show(own("renewed"));
     servers.reload();
     expect(await subject()).toBe("renewed");
@@ -216,6 +218,11 @@ describe("an identity", () => {
     [
       "a broken one",
       async () => writeFile(file("cert.pem"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"),
+      "cannot be read",
+    ],
+    [
+      "one of which the first half is there, and a whole one after it",
+      async () => writeFile(file("cert.pem"), `${own().cert.slice(0, 300)}\n${ca.cert}`),
       "cannot be read",
     ],
     ["another's key", async () => writeFile(file("key.pem"), stranger.key), "cannot be used together"],
