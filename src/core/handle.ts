@@ -83,6 +83,15 @@ export function createHandle(options: HandleOptions): Handle {
     if (id !== undefined) options.takeBack(id);
   };
 
+  /**
+   * Writing an answer down takes its time, and no secret is to be left that nobody holds. What has an idempotency key its caller asks
+   * for again, maybe has already: the lease is not this answer's alone.
+   */
+  const throwIfGone = (output: object | undefined, input: object, signal: AbortSignal): void => {
+    if (signal.aborted && !("idempotencyKey" in input && input.idempotencyKey)) takeBack(output);
+    signal.throwIfAborted();
+  };
+
   return async (name, input, context) => {
     let outcome: ErrorCode | "OK" = "OK";
     let known: KnownCaller | undefined;
@@ -94,7 +103,7 @@ export function createHandle(options: HandleOptions): Handle {
       known = knowing instanceof Promise ? await knowing : knowing;
       const caller = known?.caller ?? stranger;
       isAudited = true;
-      return await auditor.around(
+      const output = await auditor.around(
         { ...call, caller: known?.caller },
         async () => {
           if (known) limits.admit(caller.id, () => pathOf(name, input));
@@ -106,6 +115,8 @@ export function createHandle(options: HandleOptions): Handle {
           if (makesSecrets.has(name)) takeBack(output);
         },
       );
+      if (makesSecrets.has(name)) throwIfGone(output, input, context.signal);
+      return output;
     } catch (thrown) {
       const error = hasCode(thrown, "UNAUTHENTICATED", "LOGIN_FAILED")
         ? refuse(thrown, context.peer)

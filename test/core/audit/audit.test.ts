@@ -165,6 +165,43 @@ describe("the audit", () => {
     expect(harness.leases.leases()).toEqual([]);
   });
 
+  describe("of a caller who hangs up while the answer is written down", () => {
+    const hangUpWhileWriting = async (idempotencyKey: string) => {
+      await enable("a");
+      harness.vendor.fail("createKey", {
+        after: (async () => {
+          await harness.clock.sleep(10);
+          sinkAt("/a").trouble = "blocked";
+        })(),
+      });
+      const caller = new AbortController();
+      const reading = server.call("read", { path, data: {}, idempotencyKey }, { signal: caller.signal });
+      const outcome = reading.then(
+        () => "answered",
+        (error: Error) => error.message,
+      );
+      await harness.clock.advance(100);
+      expect(harness.vendor.alive()).toHaveLength(1);
+      caller.abort(new Error("hung up"));
+      sinkAt("/a").trouble = "none";
+      sinkAt("/a").release();
+      expect(await outcome).toBe("hung up");
+      await harness.clock.advance(5000);
+    };
+
+    test("takes back what was made", async () => {
+      await hangUpWhileWriting("");
+      expect([harness.vendor.alive(), harness.leases.leases()]).toEqual([[], []]);
+    });
+
+    test("leaves what the caller can ask for again", async () => {
+      await hangUpWhileWriting("again");
+      expect(harness.vendor.alive()).toHaveLength(1);
+      const { lease } = await server.ask("read", { path, data: {}, idempotencyKey: "again" });
+      expect(harness.leases.leases().map(({ id }) => id)).toEqual([lease?.id]);
+    });
+  });
+
   test("goes on while one of its sinks can write, however the other one fails", async () => {
     await enable("a");
     await enable("b");
