@@ -41,6 +41,9 @@ const clearNames: ReadonlySet<string> = new Set([
 /** What callers and backends fill as they like: below these no name tells what is a secret, and numbers may be one as well. */
 const freeNames: ReadonlySet<string> = new Set(["data", "metadata", "parameters"]);
 
+/** Below these callers choose the names: any text, and any number of them. */
+const namedByCallers: ReadonlySet<string> = new Set([...freeNames, "options"]);
+
 /** What is never written: it is for backends, and grows large. */
 const leftOut: ReadonlySet<string> = new Set(["handle"]);
 
@@ -49,12 +52,10 @@ export interface FactsOptions {
   readonly hash: SinkHash;
   /** How many values are written one by one; where there are more, there is one HMAC of them all. */
   readonly valuesMax: number;
-  /** Names that are left out at the top, for they are written elsewhere. */
-  readonly without?: ReadonlySet<string>;
 }
 
 /** The input or the output of an operation as it stands in an audit line: secrets as HMACs, names in snake case. */
-export function auditFacts(value: object, { hash, valuesMax, without }: FactsOptions): JsonObject {
+export function auditFacts(value: object, { hash, valuesMax }: FactsOptions): JsonObject {
   if (valuesLeft(value, valuesMax) <= 0) return { folded: hash(textOf(value)) };
 
   const shown = (item: unknown, name: string, isFree: boolean, depth: number): JsonValue | undefined => {
@@ -64,28 +65,24 @@ export function auditFacts(value: object, { hash, valuesMax, without }: FactsOpt
     if (typeof item !== "object" || Symbol.asyncIterator in item) return undefined;
     if (item instanceof Uint8Array) return hash(Buffer.from(item).toString("base64"));
     if (depth >= depthMax) return { folded: hash(textOf(item)) };
-    if (!Array.isArray(item)) return members(item, isFree, depth + 1);
+    if (!Array.isArray(item)) return members(item, isFree, depth + 1, namedByCallers.has(name));
     if (!isFree && item.length > itemsMax) return { count: item.length };
     return item.map((each) => shown(each, name, isFree, depth + 1) ?? null);
   };
 
-  const members = (
-    item: object,
-    isFree: boolean,
-    depth: number,
-    skipped: ReadonlySet<string> = leftOut,
-  ): JsonObject => {
+  const members = (item: object, isFree: boolean, depth: number, isNamedByCaller: boolean): JsonObject => {
     // Names may be anything below free ones, "__proto__" among them.
     const found: [string, JsonValue][] = [];
     for (const [name, member] of Object.entries(item)) {
-      if (!isFree && (skipped.has(name) || leftOut.has(name))) continue;
+      if (!isFree && leftOut.has(name)) continue;
       const fact = shown(member, name, isFree || freeNames.has(name), depth);
-      if (fact !== undefined) found.push([isFree ? clearText(name, hash) : snakeCase(name), fact]);
+      if (fact === undefined) continue;
+      found.push([isFree || isNamedByCaller ? clearText(name, hash) : snakeCase(name), fact]);
     }
     return Object.fromEntries(found);
   };
 
-  return Symbol.asyncIterator in value ? {} : members(value, false, 0, without);
+  return Symbol.asyncIterator in value ? {} : members(value, false, 0, false);
 }
 
 /** A text that stands in the clear, cut where it is too long. A token in it, which somebody took for an accessor or so, is an HMAC. */
