@@ -22,6 +22,15 @@ import type { KnownCaller, TokenAuthenticator } from "./tokens/token-authenticat
 /** Operations whose answer holds a secret that was made for it. */
 const makesSecrets: ReadonlySet<OperationName> = new Set(["read", "write", "createToken", "login"] as const);
 
+/** What is wrong with a login that its caller got wrong, whatever of it. */
+const wrongLogin = [
+  "LOGIN_FAILED",
+  "INVALID_PATH",
+  "INVALID_FIELD",
+  "UNKNOWN_FIELD",
+  "UNSUPPORTED_OPERATION",
+] as const;
+
 /** What `handle` works with. */
 export interface HandleOptions
   extends MountOperationsOptions,
@@ -118,10 +127,11 @@ export function createHandle(options: HandleOptions): Handle {
       if (makesSecrets.has(name)) throwIfGone(output, input, context.signal);
       return output;
     } catch (thrown) {
-      const error = hasCode(thrown, "UNAUTHENTICATED", "LOGIN_FAILED")
-        ? refuse(thrown, context.peer)
-        : thrown;
-      if (!isAudited) await auditor.refused({ ...call, caller: undefined }, error);
+      const isStranger = hasCode(thrown, "UNAUTHENTICATED", ...(name === "login" ? wrongLogin : []));
+      const error = isStranger ? refuse(thrown, context.peer) : thrown;
+      // Whoever has no token must not be able to fill the disk, after which no call is carried out.
+      if (!isAudited && !hasCode(error, "RATE_LIMITED"))
+        await auditor.refused({ ...call, caller: undefined }, error);
       outcome = error instanceof CoreError ? error.code : "INTERNAL";
       throw error;
     } finally {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { defaultRateLimits } from "../../../src/core/access/rate-limits.ts";
 import type { AuditSink, OpenAuditSink } from "../../../src/core/audit/audit-sink.ts";
 import { invalidField } from "../../../src/core/field.ts";
 import { type CoreHarness, createCoreHarness, rootToken, type TestServer } from "../../kit/core-harness.ts";
@@ -132,6 +133,20 @@ describe("the audit", () => {
       ["PERMISSION_DENIED", "default"],
       ["NO_MOUNT", "root"],
     ]);
+  });
+
+  test("writes down of strangers at one address as much as they may try, so that they cannot fill the disk", async () => {
+    await enable("a");
+    const tries = 3 * defaultRateLimits.failuresPerMinute;
+    for (let n = 0; n < tries; n++) {
+      await server.ask("listMounts", {}, { token: "lh.guess", peer: `10.0.0.1:${n}` }).catch(() => {});
+      await server
+        .ask("login", { path: "auth/no/login", data: {} }, { peer: `10.0.0.2:${n}` })
+        .catch(() => {});
+    }
+    const lines = (peer: string) => entries("a").filter((each) => each.peer?.startsWith(`${peer}:`));
+    expect(lines("10.0.0.1")).toHaveLength(defaultRateLimits.failuresPerMinute);
+    expect(lines("10.0.0.2")).toHaveLength(2 * defaultRateLimits.failuresPerMinute);
   });
 
   test.each(["full", "gone", "blocked"] as const)(
