@@ -1,5 +1,10 @@
 import { type DescFile, type DescService, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
+import type {
+  handleBidiStreamingCall,
+  ServerDuplexStream,
+  UntypedServiceImplementation,
+} from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
 import { file_leasehold_v1_errors } from "../../gen/leasehold/v1/errors_pb.ts";
 
@@ -9,13 +14,32 @@ function addWithImports(file: DescFile, found: Map<string, DescFile>): void {
   for (const imported of file.dependencies) addWithImports(imported, found);
 }
 
+/** The handlers, which read no further question of a caller who leaves the answers unread: they need no token, and answers are long. */
+function paced(handlers: UntypedServiceImplementation): UntypedServiceImplementation {
+  const pacedOne =
+    (handle: handleBidiStreamingCall<unknown, unknown>) => (call: ServerDuplexStream<unknown, unknown>) => {
+      handle(call);
+      // After the listener that answers.
+      call.on("data", () => {
+        if (!call.writableNeedDrain) return;
+        call.pause();
+        call.once("drain", () => call.resume());
+      });
+    };
+  const entries = Object.entries(handlers).map(([name, handle]) => [
+    name,
+    pacedOne(handle as handleBidiStreamingCall<unknown, unknown>),
+  ]);
+  return Object.fromEntries(entries);
+}
+
 /**
  * `grpc.reflection.v1` and `v1alpha` for the given services. It is fed with the
  * descriptors that `protoc` made, together with every file they import:
  * descriptors rebuilt by @grpc/proto-loader lack imports, and then clients can
  * list services and call none.
  */
-export function createReflection(services: readonly DescService[]): ReflectionService {
+export function createReflection(services: readonly DescService[]): Pick<ReflectionService, "addToServer"> {
   const files = new Map<string, DescFile>();
   // No service names this one: it travels in error details, and clients that show them look it up.
   addWithImports(file_leasehold_v1_errors, files);
@@ -26,5 +50,12 @@ export function createReflection(services: readonly DescService[]): ReflectionSe
   // The service looks for descriptors in whatever definitions it gets; that of an enum needs nothing else.
   const format = "Protocol Buffer 3 EnumDescriptorProto" as const;
   const source = { format, type: {}, fileDescriptorProtos };
-  return new ReflectionService({ source }, { services: services.map(({ typeName }) => typeName) });
+  const names = services.map(({ typeName }) => typeName);
+  const reflection = new ReflectionService({ source }, { services: names });
+  return {
+    addToServer: (server) =>
+      reflection.addToServer({
+        addService: (definition, handlers) => server.addService(definition, paced(handlers)),
+      }),
+  };
 }

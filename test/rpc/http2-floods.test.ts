@@ -47,13 +47,15 @@ function header(name: string, value: string): Buffer {
   ]);
 }
 
-const requestHeaders = Buffer.concat([
-  header(":method", "POST"),
-  header(":scheme", "http"),
-  header(":path", "/leasehold.v1.MountService/ListMounts"),
-  header(":authority", "x"),
-  header("content-type", "application/grpc"),
-]);
+const headersOf = (path: string) =>
+  Buffer.concat([
+    header(":method", "POST"),
+    header(":scheme", "http"),
+    header(":path", path),
+    header(":authority", "x"),
+    header("content-type", "application/grpc"),
+  ]);
+const requestHeaders = headersOf("/leasehold.v1.MountService/ListMounts");
 
 let running: RunningServers;
 const dir = mkdtemp(join(tmpdir(), "leasehold-floods-"));
@@ -66,13 +68,17 @@ beforeAll(async () => {
 afterAll(async () => await rm(await dir, { recursive: true }));
 afterEach(() => running.servers.close());
 
-/** The types of the frames in what a server has sent. */
-function typesOf(bytes: Buffer): readonly number[] {
-  const found: number[] = [];
-  for (let at = 0; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3))
-    found.push(bytes.readUInt8(at + 3));
+/** The frames in what a server has sent. */
+function framesIn(bytes: Buffer) {
+  const found: { readonly type: number; readonly stream: number; readonly payload: Buffer }[] = [];
+  for (let at = 0; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3)) {
+    const payload = bytes.subarray(at + 9, at + 9 + bytes.readUIntBE(at, 3));
+    found.push({ type: bytes.readUInt8(at + 3), stream: bytes.readUInt32BE(at + 5), payload });
+  }
   return found;
 }
+
+const typesOf = (bytes: Buffer): readonly number[] => framesIn(bytes).map(({ type }) => type);
 
 /** Floods a connection until it is closed; answers how many bytes it took. Bounded, and ends with the connection. */
 async function flood(socket: Socket, next: (at: number) => Buffer): Promise<number> {
@@ -197,6 +203,33 @@ describe("a connection on the gRPC listener", () => {
     socket.write(frame(types.data, 1, 3, Buffer.alloc(5)));
     await until(() => typesOf(seen.bytes).includes(types.headers));
     expect(seen.isClosed).toBe(false);
+    socket.destroy();
+  });
+
+  test("is not read from while it leaves the answers about services unread", {
+    timeout: 30_000,
+  }, async () => {
+    running = await runServers({ listMounts: async () => [] });
+    const { socket, seen } = open(running.servers.grpcPort);
+    socket.write(
+      frame(types.headers, 4, 1, headersOf("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo")),
+    );
+    const name = Buffer.from("leasehold.v1.SecretService");
+    // A message of gRPC with one field of protobuf: `file_containing_symbol`.
+    const question = Buffer.concat([Buffer.from([0, 0, 0, 0, name.length + 2, 0x22, name.length]), name]);
+    const questions = frame(types.data, 0, 1, Buffer.concat(Array.from({ length: 100 }, () => question)));
+    const room = () =>
+      framesIn(seen.bytes)
+        .filter(({ type, stream }) => type === types.windowUpdate && stream === 1)
+        .reduce((sum, { payload }) => sum + payload.readUInt32BE(), 65_535);
+    let sent = 0;
+    for (let pings = 1; pings <= 30; pings++) {
+      for (; sent + questions.length <= room(); sent += questions.length) socket.write(questions);
+      socket.write(frame(types.ping, 0, 0, Buffer.alloc(8)));
+      await until(() => typesOf(seen.bytes).filter((type) => type === types.ping).length === pings);
+    }
+    // What is on its way through the buffers is read, and no more.
+    expect(sent).toBeLessThan(200_000);
     socket.destroy();
   });
 
