@@ -1,4 +1,3 @@
-import type { Writable } from "node:stream";
 import type { AuditSinkSettings, OpenAuditSink } from "../core/audit/audit-sink.ts";
 import { quote } from "../core/errors.ts";
 import { invalidField } from "../core/field.ts";
@@ -14,7 +13,7 @@ const optionsOf: Readonly<Record<AuditSinkSettings["type"], readonly string[]>> 
 };
 
 /** Makes what opens audit sinks. */
-export function createOpenSink(stdout: Writable): OpenAuditSink {
+export function createOpenSink(stdout: Parameters<typeof openStdoutSink>[0]): OpenAuditSink {
   return async ({ type, options }) => {
     const takes = optionsOf[type];
     const stray = Object.keys(options).find((name) => !takes.includes(name));

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { mkdtemp, readFile, rename, rm, stat, unlink } from "node:fs/promises";
 import { type AddressInfo, createServer, type Socket } from "node:net";
@@ -75,6 +76,24 @@ test("the standard output is an audit sink", async () => {
   const sink = await open({ type: "stdout", options: {} });
   await sink.write("one\n");
   expect(written).toEqual(["one\n"]);
+});
+
+test("the standard output that is a file has every line whole that was taken, when its disk is full", async () => {
+  const sink = join(import.meta.dirname, "../../src/audit/stdout-sink.ts");
+  const script = `
+    const { openStdoutSink } = await import(${JSON.stringify(sink)});
+    const sink = openStdoutSink(process.stdout);
+    for (;;) {
+      const failed = await sink.write(JSON.stringify({ x: "x".repeat(300) }) + "\\n").then(() => "", ({ code }) => code);
+      process.stderr.write(failed || "+");
+      if (failed) break;
+    }`;
+  const file = join(dir, "out");
+  const command = 'ulimit -f 1; exec "$0" --input-type=module --eval "$1" >> "$2"';
+  const { stderr } = spawnSync("sh", ["-c", command, process.execPath, script, file], { encoding: "utf8" });
+  const [, taken = "", why] = /^(\+*)(.*)$/.exec(stderr) ?? [];
+  const lines = (await readFile(file, "utf8")).split("\n").filter((line) => line.endsWith("}"));
+  expect([lines.length, why]).toEqual([taken.length, "EFBIG"]);
 });
 
 describe("a syslog server as an audit sink", () => {
