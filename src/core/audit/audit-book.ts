@@ -180,16 +180,16 @@ export function createAuditBook(options: {
         `must be lower-case letters, digits, ".", "_" and "-", at most 64; not ${quote(name)}.`,
       );
     const names = await storage.list("audit/");
-    if (names.includes(name))
-      throw invalidField(
-        "name",
-        `${quote(name)} is in use. Disable that sink first, or choose another name.`,
-      );
+    if (names.includes(name)) throw inUse(name);
     if (names.length >= sinksMax)
       throw invalidField("name", `is one too many: ${sinksMax} sinks are allowed.`);
     await tryOut(name, settings);
     const salt = randomBytes(saltBytes).toString("base64");
-    await storage.put(entryOf(name), { type: settings.type, options: { ...settings.options }, salt });
+    await storage.update(entryOf(name), (stored) => {
+      // Another server was quicker, and has answered that its sink is used.
+      if (stored) throw inUse(name);
+      return { type: settings.type, options: { ...settings.options }, salt };
+    });
     await followNow();
   };
 
@@ -242,6 +242,10 @@ function noLongerStored(): Error {
   return new Error(
     "It is closed, since it is not stored any more: another server has disabled it, or somebody has deleted it from the storage.",
   );
+}
+
+function inUse(name: string): CoreError {
+  return invalidField("name", `${quote(name)} is in use. Disable that sink first, or choose another name.`);
 }
 
 function noSuchAudit(name: string): CoreError {

@@ -69,6 +69,21 @@ describe("a sink", () => {
     expect(open).toBe(1);
   });
 
+  test("is enabled by one server alone where two are asked at once", async () => {
+    const servers = [await start(), await start()];
+    const asked = servers.map((server, at) =>
+      server.call("enableAudit", { name: "a", type: "file", options: { path: `/${at}` } }),
+    );
+    const outcomes = await harness.clock.advanceUntil(Promise.allSettled(asked));
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    expect(outcomes.find(({ status }) => status === "rejected")).toMatchObject({
+      reason: { code: "INVALID_FIELD", message: expect.stringContaining("is in use") },
+    });
+    const enabled = outcomes.findIndex(({ status }) => status === "fulfilled");
+    const { audits } = await harness.clock.advanceUntil(servers[enabled]?.call("listAudits", {}) ?? never);
+    expect(audits).toMatchObject([{ options: { path: `/${enabled}` }, isOpen: true }]);
+  });
+
   test("whose opening hangs on one server keeps that server from nothing but answering", async () => {
     const [server, other] = [await start(), await start(() => never)];
     await enable(server);
