@@ -7,6 +7,8 @@ import { invalidField } from "../core/field.ts";
 /** Facility "log audit" (13), severity "informational" (6): RFC 5424, 6.2.1. */
 const priority = 13 * 8 + 6;
 const connectMsMax = 1500;
+/** What one datagram takes, over IPv6 as well. A longer one would fail, and with it the calls whose lines go out beside it. */
+const datagramBytesMax = 65_000;
 
 /** Where a syslog server listens. */
 type Address =
@@ -45,7 +47,8 @@ function openDatagrams({ host, port }: { readonly host: string; readonly port: n
   socket.on("error", () => {});
   const send = (line: string): Promise<void> =>
     new Promise((resolve, reject) => {
-      socket.send(message(line, hostname()), port, host, (error) => (error ? reject(error) : resolve()));
+      const bytes = Buffer.from(message(line, hostname())).subarray(0, datagramBytesMax);
+      socket.send(bytes, port, host, (error) => (error ? reject(error) : resolve()));
     });
   return {
     async write(lines) {

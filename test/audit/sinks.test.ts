@@ -172,6 +172,26 @@ describe("a syslog server as an audit sink", () => {
     await new Promise<void>((resolve) => socket.close(() => resolve()));
   });
 
+  test("gets a line that is too long for a datagram cut, and those beside it whole", async () => {
+    const socket = createSocket("udp4");
+    await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
+    const heard: string[] = [];
+    const all = new Promise<void>((resolve) =>
+      socket.on("message", (message) => {
+        if (heard.push(String(message)) === 2) resolve();
+      }),
+    );
+    const address = `udp://127.0.0.1:${socket.address().port}`;
+    const sink = await open({ type: "syslog", options: { address } });
+    await sink.write(`${"x".repeat(100_000)}\nshort\n`);
+    await all;
+    expect(heard.sort().map((text) => text.slice(text.lastIndexOf(" ") + 1).slice(0, 5))).toEqual(
+      expect.arrayContaining(["xxxxx", "short"]),
+    );
+    await sink.close();
+    await new Promise<void>((resolve) => socket.close(() => resolve()));
+  });
+
   test.each([
     "",
     "localhost:514",
