@@ -1,4 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -24,6 +25,21 @@ describe("makeRootKeyFile()", () => {
     writeFileSync(file, "something else");
     expect(() => makeRootKeyFile(file)).toThrow("EEXIST");
     expect(readFileSync(file, "utf8")).toBe("something else");
+  });
+
+  test("leaves no file that the key did not fit in, which would look like one with a key", () => {
+    const module = join(import.meta.dirname, "../../src/root-key/root-key-file.ts");
+    const script = `
+      const { makeRootKeyFile } = await import(${JSON.stringify(module)});
+      try {
+        makeRootKeyFile(process.argv[1]);
+      } catch ({ code }) {
+        process.stdout.write(code);
+      }`;
+    const file = join(folder, "key");
+    const command = 'ulimit -f 0; exec "$0" --input-type=module --eval "$1" "$2"';
+    const { stdout } = spawnSync("sh", ["-c", command, process.execPath, script, file], { encoding: "utf8" });
+    expect([stdout, existsSync(file)]).toEqual(["EFBIG", false]);
   });
 });
 
