@@ -18,9 +18,10 @@ export function readTlsFiles(
       problems.push(
         "LEASEHOLD_TLS_CERT_FILE and LEASEHOLD_TLS_KEY_FILE belong together; one of them is not set.",
       );
-    else if (clientCaFile !== undefined)
+    // Whoever wants clients to show certificates must not be listened to in plain text.
+    else if (clientCaFile !== undefined || clientAuth === "require")
       problems.push(
-        "LEASEHOLD_TLS_CLIENT_CA_FILE is set without LEASEHOLD_TLS_CERT_FILE and LEASEHOLD_TLS_KEY_FILE.",
+        `LEASEHOLD_TLS_CLIENT_${clientCaFile === undefined ? "AUTH" : "CA_FILE"} is set without LEASEHOLD_TLS_CERT_FILE and LEASEHOLD_TLS_KEY_FILE.`,
       );
     return undefined;
   }

@@ -98,6 +98,7 @@ describe("the files of an identity", () => {
     [{ CERT_FILE: "/c" }, "belong together"],
     [{ KEY_FILE: "/k" }, "belong together"],
     [{ CLIENT_CA_FILE: "/a" }, "is set without"],
+    [{ CLIENT_AUTH: "require" }, "CLIENT_AUTH is set without"],
     [{ CERT_FILE: "/c", KEY_FILE: "/k", CLIENT_AUTH: "require" }, "needs LEASEHOLD_TLS_CLIENT_CA_FILE"],
     [{ CLIENT_AUTH: "maybe" }, 'must be "request" or "require"'],
   ])("are refused as %j", (given, words) => {
