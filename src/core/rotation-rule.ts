@@ -8,6 +8,12 @@ const dayMs = 86_400_000;
  */
 export const sealsMax = 2 ** 31;
 
+/**
+ * Nobody seals that many values sooner, in milliseconds: it would be 600,000 a second. The count stands in Redis in the clear, and
+ * whoever can write it must not have servers rotate until the keyring is full.
+ */
+export const sealsWithinMs = 3_600_000;
+
 /** How old a data key becomes, in milliseconds: 90 days bound what one that leaked unseen opens. */
 export const ageMaxMs = 90 * dayMs;
 
@@ -27,8 +33,8 @@ export function hasPendingTerm(keyring: DatedKeyring): boolean {
 
 /** Whether the active data key is to be replaced now. A key whose age nobody wrote down has none. */
 export function isRotationDue(keyring: DatedKeyring, seals: number, nowMs: number): boolean {
-  if (seals >= sealsMax) return true;
   const createdAtMs = keyring.createdAtMs.get(keyring.activeTerm) ?? 0;
+  if (seals >= sealsMax && nowMs - createdAtMs >= sealsWithinMs) return true;
   if (createdAtMs === 0 || nowMs - createdAtMs < ageMaxMs) return false;
   return nowMs - keyring.rekeyedAtMs >= rekeyRestMs;
 }

@@ -9,7 +9,7 @@ import {
   type KeyringNotice,
 } from "../../src/core/keyring-keeper.ts";
 import { openKeyring } from "../../src/core/open-keyring.ts";
-import { ageMaxMs, rekeyRestMs, sealsMax } from "../../src/core/rotation-rule.ts";
+import { ageMaxMs, rekeyRestMs, sealsMax, sealsWithinMs } from "../../src/core/rotation-rule.ts";
 import { createManualClock, type ManualClock } from "../kit/manual-clock.ts";
 import { createMemoryStorage, type MemoryStorage } from "../kit/memory-storage.ts";
 
@@ -160,6 +160,7 @@ describe("a rotation", () => {
       expect(termOf(seal(server))).toBe(1);
     }
     const [one, other] = [await start(), await start()];
+    await clock.advance(sealsWithinMs);
     one.seals = sealsMax / 4;
     await look([one, other], 1);
     one.seals = undefined;
@@ -167,6 +168,19 @@ describe("a rotation", () => {
     expect([one, other].map((server) => termOf(seal(server)))).toEqual([2, 2]);
     await look([one, other], 60);
     expect(termOf(seal(one))).toBe(2);
+  });
+
+  test("comes no sooner than anybody can have sealed so often, whatever somebody wrote into Redis", async () => {
+    const server = await start();
+    for (let term = 1; term <= 5; term++) await storage.countSeals(term, 2 * sealsMax);
+    seal(server);
+    await look([server], 20);
+    expect(termOf(seal(server))).toBe(1);
+    await clock.advance(sealsWithinMs);
+    await look([server], 20);
+    expect(termOf(seal(server))).toBe(2);
+    await look([server], 20);
+    expect(termOf(seal(server))).toBe(2);
   });
 
   test("comes by itself after ninety days, once", async () => {
@@ -279,6 +293,7 @@ describe("a rekey", () => {
     const [one, behind] = [await start(), await start()];
     await one.keeper.rekey(new Uint8Array(randomBytes(32)));
     await look([behind], 1);
+    await clock.advance(sealsWithinMs);
     behind.seals = sealsMax;
     await look([behind], 3);
     expect(behind.notices).toEqual(["rekeyed", "rotationHindered"]);
