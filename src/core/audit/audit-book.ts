@@ -12,7 +12,7 @@ import { createSinkHash, saltBytes } from "./sink-hash.ts";
 
 const namePattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 const sinksMax = 16;
-/** How long a sink may take to open, and for its first line, in milliseconds: others wait meanwhile. */
+/** How long a sink may take to open or to close, and for its first line, in milliseconds: others wait meanwhile. */
 const openMsMax = 2000;
 
 /** A sink as it is listed. */
@@ -220,7 +220,9 @@ export function createAuditBook(options: {
     },
     async close() {
       await log.use(new Map());
-      await Promise.all([...held.values()].map(({ sink }) => sink?.close().catch(() => {})));
+      // Not waited for where one hangs: a server that stops has more to end than this.
+      const closing = [...held.values()].map(({ sink }) => sink && inTime(sink.close()).catch(() => {}));
+      await Promise.all(closing);
       held.clear();
     },
   };

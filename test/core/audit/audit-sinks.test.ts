@@ -113,6 +113,18 @@ describe("a sink", () => {
     await other.ask("listMounts", {});
   });
 
+  test("whose closing hangs keeps no server from stopping", async () => {
+    const server = await start(async () => ({ ...sink, close: () => never }));
+    await enable(server);
+    let isStopped = false;
+    void server.core.stop().then(() => {
+      isStopped = true;
+    });
+    await harness.clock.advance(10_000);
+    expect(isStopped).toBe(true);
+    server.plug.pull();
+  });
+
   test("that is disabled writes what waits for it, and refuses none of those calls", async () => {
     const server = await start();
     await enable(server);
