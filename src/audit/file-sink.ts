@@ -1,7 +1,7 @@
 import { isAbsolute } from "node:path";
 import type { AuditSink } from "../core/audit/audit-sink.ts";
 import { invalidField } from "../core/field.ts";
-import { appendLines, type LogFile, openLogFile } from "./log-file.ts";
+import { appendLines, endsTorn, type LogFile, openLogFile } from "./log-file.ts";
 
 /**
  * Opens a file to write audit lines to: appended, readable by its owner alone, and on the disk before a write is over. A file that
@@ -28,8 +28,12 @@ export async function openFileSink(path: string): Promise<AuditSink> {
   };
 
   const write = async (lines: string): Promise<void> => {
+    const before = file;
+    const { nlink, size } = await before.handle.stat();
     // Writing to a file that nobody can find any more would look like success.
-    if ((await file.handle.stat()).nlink === 0) await reopen();
+    if (nlink === 0) await reopen();
+    // All servers of a machine append to the same file, and a full disk may have torn the line of another one.
+    else before.isTorn = await endsTorn(before.handle, size);
     await appendLines(file, lines);
   };
 

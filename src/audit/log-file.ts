@@ -28,11 +28,18 @@ export async function openLogFile(path: string): Promise<LogFile> {
     if ((stat.mode & 0o777 & ~mayStay) !== 0) await handle.chmod(stat.mode & mayStay);
     if (stat.size === 0) return { handle, isTorn: false };
     if ((await byteAt(handle, 0)) !== brace) throw new Error("it holds something else than audit lines");
-    return { handle, isTorn: (await byteAt(handle, stat.size - 1)) !== newline };
+    return { handle, isTorn: await endsTorn(handle, stat.size) };
   } catch (error) {
     await handle.close();
     throw error;
   }
+}
+
+/** Whether the last line of a file of this size has no end. */
+export async function endsTorn(handle: FileHandle, size: number): Promise<boolean> {
+  // Nothing is there any more where somebody has cut the file since it was measured.
+  const last = size > 0 ? await byteAt(handle, size - 1) : undefined;
+  return last !== undefined && last !== newline;
 }
 
 /** The part of a file that is appended to. */

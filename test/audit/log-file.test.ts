@@ -1,5 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { chmod, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  chmod,
+  mkdtemp,
+  readFile,
+  rename,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -63,6 +73,26 @@ describe("a file of audit lines", () => {
     await sink.write(line(2));
     await sink.close();
     expect(await readFile(path, "utf8")).toBe('{"n":1}\n{"n"\n{"n":2}\n');
+  });
+
+  test("that another server tears meanwhile gets its next line apart", async () => {
+    const sink = await openFileSink(path);
+    await sink.write(line(1));
+    await appendFile(path, '{"n"');
+    await sink.write(line(2));
+    await sink.write(line(3));
+    await sink.close();
+    expect(await readFile(path, "utf8")).toBe('{"n":1}\n{"n"\n{"n":2}\n{"n":3}\n');
+  });
+
+  test("that is cut where its last line was torn begins with a line", async () => {
+    const sink = await openFileSink(path);
+    await sink.write(line(1));
+    await appendFile(path, '{"n"');
+    await truncate(path);
+    await sink.write(line(2));
+    await sink.close();
+    expect(await readFile(path, "utf8")).toBe('{"n":2}\n');
   });
 
   test.each([
