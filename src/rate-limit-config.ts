@@ -27,7 +27,9 @@ export function readRateLimits(
     .filter((entry) => entry !== "")
     .flatMap((entry): readonly PathRate[] => {
       const at = entry.lastIndexOf("=");
-      const perSecond = at > 0 ? positive(entry.slice(at + 1), perSecondMax) : undefined;
+      // No path begins with a slash, and a limit that never counts would go unseen.
+      const isStart = at > 0 && !entry.startsWith("/");
+      const perSecond = isStart ? positive(entry.slice(at + 1), perSecondMax) : undefined;
       if (perSecond !== undefined) return [{ prefix: entry.slice(0, at), perSecond }];
       problems.push(
         `LEASEHOLD_RATE_LIMIT_PATHS must be like "aws/creds/=10,kv/=100", calls a second by path; it has "${entry}".`,

@@ -69,6 +69,7 @@ describe("rate limits", () => {
     ["LEASEHOLD_RATE_LIMIT_CALLER", "many"],
     ["LEASEHOLD_RATE_LIMIT_PATHS", "aws/creds/"],
     ["LEASEHOLD_RATE_LIMIT_PATHS", "=5"],
+    ["LEASEHOLD_RATE_LIMIT_PATHS", "/aws/creds/=5"],
     ["LEASEHOLD_RATE_LIMIT_FAILURES", "-1"],
   ])("are not read from %s=%s", (name, value) => {
     const problems: string[] = [];
