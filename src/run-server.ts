@@ -54,14 +54,14 @@ export async function runServer(options: { readonly isDev: boolean }): Promise<n
   const told = nextSignal();
   let dev: DevEnvironment | undefined;
   let server: RunningServer | undefined;
+  // What rotates logs sends it, after it has moved the files away, and may come before the server has opened any.
+  process.on("SIGHUP", () => void server?.reopen());
   try {
     const config = await withRootKey(readConfig(processEnvironment, options));
     const log = createLog({ level: config.logLevel });
     if (options.isDev) dev = await openDevEnvironment({ config, environment: processEnvironment, say });
     server = await startServer(dev?.config ?? complete(config), log);
-    const { grpcAddress, httpAddress, reopen } = server;
-    // What rotates logs sends it, after it has moved the files away.
-    process.on("SIGHUP", () => void reopen());
+    const { grpcAddress, httpAddress } = server;
     if (!options.isDev) hardenProcess({ environment: processEnvironmentToClear, log });
     log.info({ grpcAddress, httpAddress }, "listening");
     if (dev) say(devBanner(dev, server));
