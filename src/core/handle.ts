@@ -22,13 +22,14 @@ import type { KnownCaller, TokenAuthenticator } from "./tokens/token-authenticat
 /** Operations whose answer holds a secret that was made for it. */
 const makesSecrets: ReadonlySet<OperationName> = new Set(["read", "write", "createToken", "login"] as const);
 
-/** What is wrong with a login that its caller got wrong, whatever of it. */
+/** What a login is refused with whoever tries, be it wrong or at a method that is not set up. */
 const wrongLogin = [
   "LOGIN_FAILED",
   "INVALID_PATH",
   "INVALID_FIELD",
   "UNKNOWN_FIELD",
   "UNSUPPORTED_OPERATION",
+  "NOT_CONFIGURED",
 ] as const;
 
 /** What `handle` works with. */

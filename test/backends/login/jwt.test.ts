@@ -2,6 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { exportSPKI, generateKeyPair, type JWTPayload, SignJWT } from "jose";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { jwtBackend } from "../../../src/backends/jwt/jwt-backend.ts";
+import { defaultRateLimits } from "../../../src/core/access/rate-limits.ts";
 import { type LoginScene, openLoginScene } from "./login-scene.ts";
 
 type Keys = Awaited<ReturnType<typeof generateKeyPair>>;
@@ -113,6 +114,20 @@ describe("the login method jwt", () => {
       code: "INVALID_FIELD",
       details: { field },
     });
+  });
+
+  test("lets nobody try without end, be it not configured or asked without what it needs", async () => {
+    const fresh = await openLoginScene(jwtBackend());
+    for (const [peer, data] of [
+      ["10.1.0.1:1", { role: "ci", jwt: "x" }],
+      ["10.1.0.2:1", { role: "ci" }],
+    ] as const) {
+      const codes = new Set<string>();
+      for (let tries = 0; tries <= defaultRateLimits.failuresPerMinute; tries++)
+        codes.add((await fresh.refusal(data, { peer })).code);
+      expect([...codes].at(-1)).toBe("RATE_LIMITED");
+    }
+    await fresh.harness.stop();
   });
 
   test("says that it is not configured, and that a login names no role", async () => {
