@@ -6,7 +6,8 @@ import { invalidField } from "../core/field.ts";
 
 /** Facility "log audit" (13), severity "informational" (6): RFC 5424, 6.2.1. */
 const priority = 13 * 8 + 6;
-const connectMsMax = 1500;
+/** How long a server on a stream may take to connect, and to take anything of a write, in milliseconds: less than a sink has for a write. */
+const answerMsMax = 1500;
 /** What one datagram takes, over IPv6 as well. A longer one would fail, and with it the calls whose lines go out beside it. */
 const datagramBytesMax = 65_000;
 
@@ -66,7 +67,8 @@ async function openStream(address: Exclude<Address, { readonly kind: "udp" }>): 
     new Promise((resolve, reject) => {
       const socket =
         address.kind === "unix" ? connect(address.path) : connect({ host: address.host, port: address.port });
-      socket.setTimeout(connectMsMax, () => socket.destroy(new Error("The syslog server does not answer.")));
+      socket.on("timeout", () => socket.destroy(new Error("The syslog server does not answer.")));
+      socket.setTimeout(answerMsMax);
       socket.once("connect", () => {
         socket.setTimeout(0);
         socket.unref();
@@ -89,7 +91,7 @@ async function openStream(address: Exclude<Address, { readonly kind: "udp" }>): 
   });
   return {
     async write(lines) {
-      open ??= await connectAnew();
+      if (!open || open.destroyed) open = await connectAnew();
       const socket = open;
       const framed = lines
         .trimEnd()
@@ -97,9 +99,12 @@ async function openStream(address: Exclude<Address, { readonly kind: "udp" }>): 
         .map((line) => message(line, hostname()))
         .map((text) => `${Buffer.byteLength(text)} ${text}`)
         .join("");
+      // To a server that went without a word the system goes on sending for a quarter of an hour.
+      socket.setTimeout(answerMsMax);
       await new Promise<void>((resolve, reject) => {
-        socket.write(framed, (error) => (error ? reject(error) : resolve()));
+        socket.write(framed, (error) => (error ? reject(socket.errored ?? error) : resolve()));
       });
+      socket.setTimeout(0);
     },
     reopen: close,
     close,

@@ -158,6 +158,27 @@ describe("a syslog server as an audit sink", () => {
     await sink.close();
   });
 
+  test("that stops reading is left, and connected to anew", async () => {
+    const sockets: Socket[] = [];
+    const server = createServer((socket) => {
+      sockets.push(socket);
+      socket.on("error", () => {});
+      // The first connection is one to a server that hangs.
+      if (sockets.length === 1) socket.pause();
+      else socket.resume();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const sink = await open({ type: "syslog", options: { address } });
+    const lines = `${"x".repeat(32 * 1024 * 1024)}\n`;
+    await expect(sink.write(lines)).rejects.toThrow("does not answer");
+    await sink.write(lines);
+    expect(sockets).toHaveLength(2);
+    await sink.close();
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  });
+
   test("gets datagrams by UDP", async () => {
     const socket = createSocket("udp4");
     await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
